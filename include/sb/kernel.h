@@ -1,0 +1,97 @@
+/* layer: base */
+/** The vector kernels of the hot loops, once per instruction set, chosen by CPU features at run time.
+ *
+ * src/base/kernel.c is compiled once for each instruction set; src/base/isa.c chooses. Each kernel has a plain reference in
+ * tests/unit/t_kernel.c. Bits: the value of one element depends only on its own inputs and on the kernel variant, never on
+ * its place in a tile, on the number of rows, or on alignment. All floats; matrices are row-major; a leading dimension ("ld")
+ * is in floats. Widths that say "padded" are multiples of SB_LANES and their rows are 64-byte aligned. No libm inside. */
+#ifndef SB_KERNEL_H
+#define SB_KERNEL_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sb/status.h"
+
+#define SB_LANES 16                                                          /**< padding of every matrix width */
+#define SB_PAD(n) (((n) + SB_LANES - 1) / SB_LANES * SB_LANES)
+#define SB_BLOCK 64                                                          /**< rows of a tile: data, particles, sums */
+
+/** Activations; sb_act_name gives the deck's words. */
+typedef enum sb_act { SB_ACT_SILU, SB_ACT_RELU, SB_ACT_LEAKY_RELU, SB_ACT_SELU, SB_ACT_TANH, SB_ACT_COUNT } sb_act;
+extern const char *const sb_act_name[SB_ACT_COUNT]; /* "silu" "relu" "leaky_relu" (slope .01) "selu" "tanh" */
+
+/** Constants of one optimiser step, computed once per step by sb/adam.h. */
+typedef struct sb_adam_step {
+  float beta1, beta2;      /**< decay of the first and second moment                                   */
+  float rate;              /**< learning rate / (1 - beta1^k)                                          */
+  float scale2;            /**< 1 / (1 - beta2^k)                                                      */
+  float epsilon;           /**< added to the root                                                      */
+  float coupled, decay;    /**< L2 term added to the gradient; decoupled: p *= 1 - decay               */
+  float clip;              /**< factor on the gradient (1 = not clipped)                               */
+  float average;           /**< e = average e + (1 - average) p: weight of the old parameter average   */
+} sb_adam_step;
+
+typedef struct sb_kernels {
+  const char *name; /**< "generic", "avx2", "avx512" */
+
+  /** C = A B, or C += A B when add: C [rows, cols], B [depth, cols], cols padded, ldb and ldc padded.
+   *  A[i][k] = a[i * a_row + k * a_col], any strides. Sum in order of k with fused multiply-add, so that C[i][j] does not
+   *  depend on blocking. rows >= 0, depth >= 0. */
+  void (*gemm)(int rows, int cols, int depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_col, const float *b, ptrdiff_t ldb,
+               float *c, ptrdiff_t ldc, int add);
+
+  /** Rows of z [rows, cols padded, ld cols]: z = f(z + bias) in place; slope (may be NULL) receives f'(z + bias), same shape.
+   *  bias [cols]. */
+  void (*activate)(sb_act f, int rows, int cols, const float *bias, float *z, float *slope);
+
+  /** z[i][j] += bias[j], [rows, cols padded]. */
+  void (*add_bias)(int rows, int cols, const float *bias, float *z);
+
+  /** y *= x, elementwise; n padded. */
+  void (*multiply)(int64_t n, const float *x, float *y);
+
+  /** out[j] = sum over i of z[i][j], in order of i; z [rows, cols padded]. */
+  void (*column_sum)(int rows, int cols, const float *z, float *out);
+
+  /** y = exp(x), any n; x > 88.7 gives inf, x < -87.3 gives 0, NaN stays. Relative error <= 2e-7. x == y allowed. */
+  void (*exp)(int64_t n, const float *x, float *y);
+  /** Double: y = exp(x), relative error <= 4e-16, 0 below -708, inf above 709.78. x == y allowed. */
+  void (*exp64)(int64_t n, const double *x, double *y);
+  /** s = sin x, c = cos x for |x| <= 1e5, absolute error <= 2e-7 (argument reduction in double or three parts). Any n. */
+  void (*sincos)(int64_t n, const float *x, float *s, float *c);
+
+  /** Normals by Philox4x32-10 and Box-Muller. out[((i * draws) + j) * d + c], i < count, j < draws, c < d:
+   *  block b = c / 4 of particle first + i, draw first_draw + j has counter
+   *  { lo32(index), hi24(index) | epoch << 24, step, (first_draw + j) * ceil(d / 4) + b }, words w0..w3:
+   *  pair (w0, w1) gives components 4b, 4b+1 (r cos, r sin), pair (w2, w3) gives 4b+2, 4b+3;
+   *  u = (w0 + 0.5) 2^-32, r = sqrt(-2 log u), angle = 2 pi (w1 + 0.5) 2^-32. Error <= 1e-6 of the double formula in r < 6.7. */
+  void (*normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uint32_t step, int64_t first_draw, int draws, int d,
+                  float *out);
+
+  /** sum[i] += round(g[i] 2^36) as integers; returns 1 when any |g[i]| >= 2^14 or is not a number, else 0. Any n. */
+  int (*quantise)(int64_t n, const float *g, int64_t *sum);
+  /** g[i] = sum[i] 2^-36 (rounded to float), then sum[i] = 0. */
+  void (*restore)(int64_t n, int64_t *sum, float *g);
+
+  /** One Adam step on n parameters: g *= clip; g += coupled p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
+   *  p = (1 - decay) p - rate m / (sqrt(v scale2) + epsilon); e = average e + (1-average) p  (e may be NULL). */
+  void (*adam)(const sb_adam_step *s, int64_t n, const float *g, float *m, float *v, float *p, float *e);
+
+  /** out[i] = sum over j < m, in order of j, of |x_i - y_j|_2, for i < n; x [n, d], y [m, d] row-major, double. Energy distance. */
+  void (*distance_sum)(int64_t n, int64_t m, int d, const double *x, const double *y, double *out);
+  /** out[i] = sum over j of exp(-|x_i - y_j|^2 / (2 h^2)), the same shapes. */
+  void (*gauss_sum)(int64_t n, int64_t m, int d, double h, const double *x, const double *y, double *out);
+} sb_kernels;
+
+/** The kernels in use. Valid after sb_isa_choose; before, the best of this CPU. */
+const sb_kernels *sb_kernel(void);
+
+/** Variants that this binary holds and this CPU can run, lowest first: level 0 generic, 1 avx2, 2 avx512.
+ *  SB_ISA=generic|avx2|avx512 in the environment lowers the choice; an unknown or impossible name is SB_USE. */
+sb_status sb_isa_level(int *level);
+/** Uses this level (ranks agree on the lowest first). */
+void sb_isa_choose(int level);
+/** Names by level; NULL beyond the last. */
+const sb_kernels *sb_isa_kernels(int level);
+
+#endif
