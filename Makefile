@@ -1,0 +1,200 @@
+# sbridge. `make help` lists what can be made; `make deps demo` is a good start.
+#
+# Choices on the command line, for instance `make CC=clang SAN=1 check`:
+#   CC=clang        the compiler below mpicc       CFLAGS=...   instead of -O2 -g
+#   SAN=1           address and undefined-behaviour sanitizers
+#   WERROR=1        warnings are errors            V=1          show the commands
+#   BUILD=folder    objects and programs go there  SOURCES=...  only these into the library
+# Each compiler and SAN has a folder of its own, and other flags build everything anew.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+MAKEFLAGS += --no-print-directory
+
+goals := $(or $(MAKECMDGOALS),all)
+
+ifneq ($(filter deps deps-long,$(goals)),)
+# Packages come first, whatever else is asked for and however many jobs there are: nothing further down may be looked at
+# before they are there, so the other goals run in a make of their own.
+.NOTPARALLEL:
+later := $(filter-out deps deps-long,$(goals))
+.PHONY: deps deps-long $(later)
+deps:       ## install the packages needed to build, check and run the demo, or name them
+	@tools/deps.sh
+deps-long:  ## the same for check-long and bench: SLURM, ParaView, PyTorch, valgrind and more
+	@tools/deps.sh --long
+$(later): $(filter deps deps-long,$(goals))
+	@+$(MAKE) $@
+
+else ifneq ($(filter-out clean help,$(goals)),)
+
+# ---- Compiler and libraries ----------------------------------------------------------------------------------------------
+
+MPICC  ?= mpicc
+CFLAGS ?= -O2 -g
+ifeq ($(filter default undefined,$(origin CC))$(findstring mpi,$(CC)),)
+  export OMPI_CC := $(CC)
+  variant := -$(notdir $(firstword $(CC)))
+endif
+BUILD ?= build$(variant)$(SAN:%=-san)
+
+machine := $(shell $(MPICC) -dumpmachine 2>/dev/null)
+ifeq ($(machine),)
+  $(error no working $(MPICC) found: try `make deps`)
+endif
+
+package = $(shell pkg-config $1 2>/dev/null)
+hdf5 := $(or $(call package,--cflags --libs hdf5-openmpi),$(filter -I% -L% -l%,$(shell h5pcc -show 2>/dev/null)))
+ifeq ($(hdf5),)
+  $(error no parallel HDF5 found, by neither `pkg-config hdf5-openmpi` nor `h5pcc -show`: try `make deps`)
+endif
+blas      := $(or $(call package,--cflags --libs openblas),-lopenblas)
+lapacke   := $(or $(call package,--cflags --libs lapacke),-llapacke)
+scalapack := $(or $(filter -L% -lscalapack%,$(call package,--libs scalapack-openmpi)),-lscalapack)
+yaml      := $(or $(call package,--cflags --libs yaml-0.1),-lyaml)
+
+libraries := $(hdf5) $(scalapack) $(lapacke) $(blas) $(yaml) -lm
+LDLIBS    += $(filter-out -I%,$(libraries))
+CPPFLAGS  += -D_GNU_SOURCE -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -I%,$(libraries))))
+
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR:%=-Werror)
+sanitize := $(SAN:%=-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+exact    := -ffp-contract=off
+compile   = $(MPICC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(warnings) $(exact) $1 $(sanitize) -MMD -MP -c -o $@ $<
+link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+
+# ---- Files ---------------------------------------------------------------------------------------------------------------
+
+# kernel.c is compiled once for each instruction set; the program chooses when it starts.
+isa_generic := -O3
+isa_avx2    := -O3 -mavx2 -mfma -ffp-contract=fast
+isa_avx512  := $(isa_avx2) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mprefer-vector-width=512
+isas        := generic
+ifneq ($(filter x86_64-%,$(machine)),)
+  isas     += avx2 avx512
+  CPPFLAGS += -DSB_HAVE_X86=1
+endif
+
+SOURCES ?= $(wildcard src/*/*.c src/*/*/*.c)
+object   = $(patsubst src/%.c,$(BUILD)/obj/%.o,$1)
+kernels := $(foreach kernel,$(filter src/base/kernel.c,$(SOURCES)),$(isas:%=$(BUILD)/obj/base/kernel_%.o))
+objects := $(call object,$(filter-out src/app/main.c src/base/kernel.c,$(SOURCES))) $(kernels)
+library := $(BUILD)/libsbridge.a
+program := $(patsubst src/app/main.c,$(BUILD)/sbridge,$(wildcard src/app/main.c))
+tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t_*.c))
+benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/b_*.c))
+
+.PHONY: all run demo check check-long bench lint install uninstall
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(program) $(library)  ## the program and the library (default)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call compile)
+
+$(BUILD)/obj/base/kernel_%.o: src/base/kernel.c $(BUILD)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call compile,-DSB_ISA=$* $(isa_$*))
+
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call compile,-Itests/unit)
+
+$(library): $(objects)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/sbridge: $(call object,src/app/main.c) $(library)
+	$(call say,LINK)
+	$(Q)$(call link)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(library)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(call link)
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(library)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(call link)
+
+-include $(patsubst %.o,%.d,$(objects) $(call object,src/app/main.c) $(wildcard $(BUILD)/obj/tests/*/*.o))
+
+# Two small files that are written only when their content changes: how everything is compiled, and what about.c tells.
+.PHONY: FORCE
+update = mkdir -p $(@D) && cat >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
+
+$(BUILD)/flags: FORCE
+	@echo '$(call compile) $(LDLIBS)' | { $(update); }
+
+$(BUILD)/version.h: FORCE
+	@printf '#define SB_%s "%s"\n' VERSION '$(VERSION)' CFLAGS '$(strip $(CFLAGS) $(exact) $(sanitize))' \
+	   GIT "$$(git describe --always --dirty 2>/dev/null || echo unknown)" \
+	   COMPILER "$$($(MPICC) --version | head -n 1)" | { $(update); }
+
+$(call object,src/io/about.c): $(BUILD)/version.h
+$(call object,src/io/about.c): CPPFLAGS += -include $(BUILD)/version.h
+
+# ---- Running -------------------------------------------------------------------------------------------------------------
+
+cores  = $(shell n=$$(lscpu -p=Core,Socket 2>/dev/null | grep -v '^\#' | sort -u | wc -l); m=$$(nproc); \
+                 echo $$((n > 0 && n < m ? n : m)))
+NP     = $(cores)
+PYTHON = $(shell tools/python.sh)
+mpirun = OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1 \
+         mpirun $(shell test $(NP) -le $(cores) || echo --oversubscribe) -n $(NP)
+tested = BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/all
+
+run: all    ## run DECK=input/name.yml on NP=n ranks (default: one per core), with more options in ARGS
+	@$(if $(DECK),,$(error make run needs DECK=input/name.yml))
+	$(mpirun) $(BUILD)/sbridge run $(DECK) $(ARGS)
+
+demo: all   ## learn a bridge onto a ring, sample it, plot it
+	$(mpirun) $(BUILD)/sbridge run input/ring.yml --overwrite
+	$(PYTHON) tools/plot.py output/ring
+
+check: all $(tests)  ## lint and all tests of less than five minutes; needs two cores
+	@$(tested) tests/lint.sh $(sort $(wildcard tests/unit/t_*.c)) \
+	   $(sort $(wildcard $(foreach folder,equal science e2e,tests/$(folder)/*.sh tests/$(folder)/*.py)))
+
+check-long: all $(tests)  ## slow science, SLURM, several hosts, ParaView, fuzzing, sanitizers, valgrind
+	@$(tested) $(sort $(wildcard tests/long/*.sh tests/long/*.py))
+
+bench: all $(benches)  ## time the parts on NP=n ranks
+	@$(foreach b,$(benches),$(mpirun) $b $(ARGS) &&) true
+
+lint:       ## layers, forbidden calls, lengths, format; one line per finding
+	@tools/lint.sh
+
+# ---- Installing ----------------------------------------------------------------------------------------------------------
+
+to = $(DESTDIR)$(PREFIX)
+
+install: all  ## into PREFIX=/usr/local, below DESTDIR: bin/sbridge, the library, headers, sbridge.pc
+	install -d $(to)/bin $(to)/lib/pkgconfig $(to)/include/sb
+	install $(program) $(to)/bin
+	install -m 644 $(library) $(to)/lib
+	install -m 644 include/sb/*.h $(to)/include/sb
+	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: sbridge' 'Description: Schroedinger bridges on supercomputers' \
+	   'Version: $(VERSION)' 'Cflags: -I$${prefix}/include $(filter -I%,$(hdf5))' \
+	   'Libs: -L$${prefix}/lib -lsbridge $(LDLIBS)' >$(to)/lib/pkgconfig/sbridge.pc
+
+uninstall:  ## remove what install put there
+	rm -rf $(to)/bin/sbridge $(to)/lib/libsbridge.a $(to)/lib/pkgconfig/sbridge.pc $(to)/include/sb
+
+endif
+
+# ---- Without a compiler ---------------------------------------------------------------------------------------------------
+
+.PHONY: clean help
+clean:      ## remove everything that was built
+	rm -rf build build-*
+
+help:       ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | sort | awk -F'\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
