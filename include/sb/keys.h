@@ -1,0 +1,83 @@
+/* layer: base */
+/** Parameter tables and the deck. A module that has options declares a struct, and one table of sb_key that fills it.
+ *
+ * A deck is YAML (libyaml). Nested mappings become dotted names ("train.score.steps"). Every key must stand in a table;
+ * an unknown one ends the run and the nearest known one is named. */
+#ifndef SB_KEYS_H
+#define SB_KEYS_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sb/status.h"
+
+typedef enum sb_key_type {
+  SB_KEY_INT,    /**< int64_t member                                            */
+  SB_KEY_REAL,   /**< double member                                             */
+  SB_KEY_BOOL,   /**< int member: true/false, on/off, yes/no                    */
+  SB_KEY_CHOICE, /**< int member: index into the words of `choices` ("a|b|c")   */
+  SB_KEY_TEXT,   /**< char * member; "" when empty; owned by the deck           */
+  SB_KEY_REALS   /**< sb_reals member: a list, nested lists are flattened       */
+} sb_key_type;
+
+/** A list of numbers from a deck; v is owned by the deck. */
+typedef struct sb_reals {
+  int n;
+  double *v;
+} sb_reals;
+
+/** One parameter. A table of them ends with a zeroed entry. */
+typedef struct sb_key {
+  const char *name;    /**< inside its section                                                     */
+  sb_key_type type;
+  size_t offset;       /**< of the member in the struct of the section                             */
+  const char *preset;  /**< default as a deck would say it; NULL: must be given                    */
+  double low, high;    /**< range of numbers (of every entry of a list), both ends allowed; low == high == 0: none */
+  const char *choices; /**< words of a choice                                                      */
+  const char *unit;    /**< "" when it has none                                                    */
+  const char *help;    /**< one line                                                               */
+} sb_key;
+
+#define SB_INT(type, member, preset, low, high, unit, help) \
+  { #member, SB_KEY_INT, offsetof(type, member), preset, low, high, NULL, unit, help }
+#define SB_REAL(type, member, preset, low, high, unit, help) \
+  { #member, SB_KEY_REAL, offsetof(type, member), preset, low, high, NULL, unit, help }
+#define SB_BOOL(type, member, preset, help) \
+  { #member, SB_KEY_BOOL, offsetof(type, member), preset, 0, 0, NULL, "", help }
+#define SB_CHOICE(type, member, preset, choices, help) \
+  { #member, SB_KEY_CHOICE, offsetof(type, member), preset, 0, 0, choices, "", help }
+#define SB_TEXT(type, member, preset, help) \
+  { #member, SB_KEY_TEXT, offsetof(type, member), preset, 0, 0, NULL, "", help }
+#define SB_REALS(type, member, preset, low, high, unit, help) \
+  { #member, SB_KEY_REALS, offsetof(type, member), preset, low, high, NULL, unit, help }
+
+/** A section of the deck: where its keys stand, which table describes them, which struct receives them. */
+typedef struct sb_section {
+  const char *path;   /**< "train", "train.score"; "" for top-level keys                             */
+  const char *parent; /**< section of the same table whose values are the defaults here; NULL: none  */
+  const sb_key *keys;
+  void *values;
+  const char *about;  /**< a line for help                                                           */
+} sb_section;
+
+typedef struct sb_deck sb_deck;
+
+/** Reads a deck. `name` is for messages. Empty decks, wrong YAML, a key given twice: SB_USE with file and line. */
+sb_status sb_deck_read(const char *bytes, int64_t length, const char *name, sb_deck **out);
+/** Overrides from the shell: "train.steps=100". The text after = is YAML. */
+sb_status sb_deck_set(sb_deck *deck, const char *assignment);
+/** The text given for a dotted name, or NULL; scalars only. */
+const char *sb_deck_raw(const sb_deck *deck, const char *name);
+/** Fills the structs of all sections, defaults included. Unknown key, wrong type, out of range: SB_USE with file and line. */
+sb_status sb_deck_bind(sb_deck *deck, const sb_section *sections, int n);
+/** All values, defaults included, as YAML that repeats the run (sb_mem_new; the caller frees). After sb_deck_bind. */
+sb_status sb_deck_used(const sb_deck *deck, char **out);
+/** Names of keys whose values differ between two bound decks, one at a time: i = 0, 1, …; NULL at the end. */
+const char *sb_deck_differs(const sb_deck *a, const sb_deck *b, int i);
+void sb_deck_free(sb_deck *deck);
+
+/** Prints every key of the sections: name, default, range, unit, meaning (help keys). */
+void sb_keys_print(const sb_section *sections, int n);
+/** The known word nearest to `word` by edit distance, NULL when none is near; words: n strings. */
+const char *sb_nearest(const char *word, const char *const *words, int n);
+
+#endif

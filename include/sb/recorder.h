@@ -1,0 +1,72 @@
+/* layer: io */
+/** Records what passes by: end samples, trajectories, fields on a grid; HDF5 with XDMF beside it. Knows no method.
+ *
+ * One group per recorded time, /step_000000 … : attributes time (legs laid end to end: leg + t), leg, t, step.
+ * XDMF (NAME.xdmf2 and NAME.xmf, the same text) is rewritten by rename after each part; dialect that every reader of ParaView takes: Polyvertex with
+ * explicit connectivity, 3DCoRectMesh, vectors of three components, no hyperslabs, always an `id`.
+ * d = 3: /step/x, /step/v. d = 1, 2: also x3, v3 padded with zeros. d > 3: x3, v3 are projections on three fixed principal axes
+ * (/projection/{mean,axes,explained_variance}) and every coordinate is an array x_0 … of its own (first 16). */
+#ifndef SB_RECORDER_H
+#define SB_RECORDER_H
+#include "sb/file.h"
+
+/** Three axes for the picture of d > 3 dimensions; NULL members where d <= 3. */
+typedef struct sb_projection {
+  int d;
+  double *mean;      /**< [d]       */
+  double *axes;      /**< [3, d]    */
+  double explained[3]; /**< fraction of variance */
+} sb_projection;
+
+/** A table of points with extra columns: NAME.h5 + XDMF. x [count, d] this rank's rows of n in raw coordinates; label may be NULL.
+ *  Datasets /x, /id, /label, and what XDMF needs. */
+sb_status sb_points_write(const sb_comm *c, const char *directory, const char *name, int overwrite, int64_t n, int d, const double *x,
+                          const int32_t *label, const char *meaning, const sb_projection *projection, const char *parent);
+
+/** Trajectories of the first `particles` particles at chosen times. */
+typedef struct sb_recorder sb_recorder;
+
+typedef struct sb_recorder_options {
+  const char *directory, *name; /**< files directory/name.h5, name.p0001.h5 …, name.xdmf2, name.xmf  */
+  int overwrite;
+  int64_t particles;            /**< recorded particles: indices 0 .. particles-1                    */
+  int64_t frames_per_part;      /**< times in one file                                               */
+  int d;
+  const sb_projection *projection; /**< for d > 3                                                    */
+  const char *parent;
+} sb_recorder_options;
+
+/** Collective. n = all particles of the cloud (shares by sb_share_of). Buffers of one part are allocated here, none later. */
+sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n, sb_recorder **out);
+/** Collective. Positions x and velocities v [count, d] of this rank's particles first .. first+count-1, raw coordinates. Buffered; a full part is
+ *  written, committed and the XDMF rewritten. */
+sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first, int64_t count, const double *x, const double *v);
+/** Collective. Writes what is buffered and frees. Accepts NULL. */
+sb_status sb_recorder_close(sb_recorder *r);
+
+/** Fields on a regular grid of 2 or 3 axes. Flat point index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
+typedef struct sb_grid {
+  int axes;
+  int64_t shape[3]; /**< nx, ny, nz (nz = 1 when axes == 2) */
+  double origin[3], spacing[3];
+} sb_grid;
+
+int64_t sb_grid_points(const sb_grid *g);
+/** Coordinates [count, 3] of flat points first … */
+void sb_grid_at(const sb_grid *g, int64_t first, int64_t count, double *x);
+
+/** One array on the grid: this rank's points [count, width], width 1 or 3. */
+typedef struct sb_grid_array {
+  const char *name, *unit, *meaning;
+  int width;
+  const double *data;
+} sb_grid_array;
+
+typedef struct sb_grid_file sb_grid_file;
+sb_status sb_grid_create(const sb_comm *c, const char *directory, const char *name, int overwrite, const sb_grid *g,
+                         const sb_projection *projection, const char *parent, sb_grid_file **out);
+/** Collective. One time: arrays under /step_NNNNNN. */
+sb_status sb_grid_add(sb_grid_file *f, int leg, double t, const sb_grid_array *arrays, int n);
+sb_status sb_grid_close(sb_grid_file *f);
+
+#endif
