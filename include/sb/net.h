@@ -1,35 +1,41 @@
 /* layer: nn */
-/** Multilayer perceptrons of any depth and width on tiles of SB_BLOCK rows: tensors only, no loss, no file.
+/** Multilayer perceptrons of any depth and width on tiles of SB_BLOCK rows: tensors only, no loss,
+ * no file.
  *
- *   input   u = [x, features(t)]                       (features only when `time` is set)
- *   layer l z = a W_l + b_l, a' = f(z) (+ a when residual and the widths are equal)
- *   output  y = a W_L + b_L
- * Weights are stored [in, out padded to SB_LANES] so that the kernels use them in place; padding is zero and stays zero.
- * All tensors of a net lie in one block of `size` floats described by `slot`; gradient, Adam moments and average have the same layout. */
+ *   input   u = [x, features(t)]            (features only when `time` is set)
+ *   layer l z = a W_l + b_l, a' = f(z)      l = 0 .. depth - 1; where `residual` is set, l > 0 and the
+ *                                           widths are equal: a' = f(z) + a
+ *   output  y = a W_depth + b_depth         depth 0: y = u W_0 + b_0
+ *
+ * Weights are stored [in, out padded to SB_LANES] so that the kernels use them in place; padding is
+ * zero and stays zero (its gradient is zero). All tensors of a net lie in one block of `size` floats
+ * described by `slot`; gradient, Adam moments and average have the same layout. Such a block comes
+ * from sb_mem_new: 64-byte aligned, zeroed. */
 #ifndef SB_NET_H
 #define SB_NET_H
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sb/kernel.h"
-#include "sb/keys.h"
 #include "sb/status.h"
 
 #define SB_NET_MAX_DEPTH 32
+#define SB_NET_MAX_WIDTH 65536
+#define SB_NET_MAX_TIME 1024
 
-/** Features of time: sinusoids of 1000 t (resolve the start and the whole), the same and sinusoids of log(1 - t + 1e-3)
- *  (resolve the steep end). */
 typedef struct sb_net_shape {
-  int in, out;                  /**< dimensions of x and of y                          */
-  int depth;                    /**< hidden layers                                     */
-  int width[SB_NET_MAX_DEPTH];
-  sb_act act;
-  int residual;                 /**< add the layer's input where widths agree          */
-  int time;                     /**< number of time features, 0: net without time; a multiple of 4 */
+  int in, out; /**< dimensions of x and of y, >= 1                                   */
+  int depth;   /**< hidden layers, 0: linear                                         */
+  int width[SB_NET_MAX_DEPTH]; /**< of each hidden layer, >= 1                       */
+  sb_act act;                  /**< f                                                */
+  int residual;                /**< add the layer's input where widths agree         */
+  int time; /**< number of time features, a multiple of 4; 0: net without time       */
 } sb_net_shape;
 
-/** One tensor: rows x cols at offset, rows ld floats apart. Bias: rows = 1. */
+/** One tensor: rows x cols at offset, rows ld floats apart. Bias: rows = 1. Layer l has the slots
+ *  2 l (weight) and 2 l + 1 (bias). */
 typedef struct sb_slot {
-  char name[24];     /**< "0.weight", "0.bias", … */
+  char name[24]; /**< "0.weight", "0.bias", … */
   int rows, cols, ld;
   int64_t offset;
 } sb_slot;
@@ -42,53 +48,52 @@ typedef struct sb_net {
   int64_t parameters; /**< without padding                         */
 } sb_net;
 
-/** Lays a network out. Width or depth out of range: SB_USE. */
+/** Lays a network out. Anything of the shape out of range: SB_USE. */
 sb_status sb_net_open(sb_net *net, const sb_net_shape *shape);
-/** Initial parameters p [size]: uniform +-1/sqrt(fan in) for weights and biases, keyed by (key, slot, position): last layer scaled by `last`. */
+/** Initial parameters p [size]: uniform in +-1/sqrt(fan in), weights and biases alike (the default of
+ *  PyTorch's linear layers); element e = row * cols + col of a tensor takes word e % 4 of the counter
+ *  {index e / 4, step slot} of the stream `key` (SB_FOR_INIT; one key per network). The last layer is
+ *  multiplied by `last`: 0 makes the first output zero. Padding is zero. */
 void sb_net_init(const sb_net *net, uint64_t key, float last, float *p);
-/** Table of slots as text, one line each: name rows cols ld offset (attribute `layout` of a checkpoint). */
-void sb_net_layout(const sb_net *net, char *out, int size);
+/** Table of slots as text, one line each: name rows cols ld offset (attribute `layout` of a
+ *  checkpoint). Like snprintf: writes at most size bytes, returns the length without the final 0. */
+int sb_net_layout(const sb_net *net, char *out, int size);
+/** Flops of one forward of one row, for reports: multiply and add count 2, biases and activations 0.
+ *  Forward and backward together count 3 times as much. */
+double sb_net_flops(const sb_net *net);
 
-/** Working memory for one tile: activations, slopes, transposed weights. One per network and process; allocated once. */
+/** Features of time of row i in out[i * ld + 0 .. time - 1], for t in [0, 1]. With F = time / 4,
+ *  k = 0 .. F - 1 and r = k / (F - 1):
+ *    sin(w_k t)  at k       w_k = pi/2 (2000/pi)^r: from a quarter wave to one in 1/160 of the whole
+ *    sin(v_k s)  at F + k   v_k = pi/2 32^r, s = -log(1 - t + 1/1000) / log(1000) in [0, 1]: resolve
+ *                           the end, where fields change with the logarithm of 1 - t
+ *    cosines     at 2F + k and 3F + k, of the same arguments.
+ *  w_k, v_k, s and the products are rounded to float. */
+void sb_net_features(int time, int rows, const float *t, float *out, ptrdiff_t ld);
+
+/** Working memory for one tile: activations, slopes, transposed weights. One per network and process;
+ *  allocated once. */
 typedef struct sb_tape sb_tape;
+/** backward = 0: runs forward only, and needs much less memory. */
 sb_status sb_tape_open(const sb_net *net, int backward, sb_tape **out);
 void sb_tape_close(sb_tape *tape);
 /** Bytes that sb_tape_open will allocate. */
 int64_t sb_tape_bytes(const sb_net *net, int backward);
 
-/** Tells the tape that parameters changed (rebuilds W^T for backward, forgets time biases). Call once per step. */
+/** Tells the tape which parameters to use, and that they changed (rebuilds W^T for backward): once per
+ *  step. p is borrowed and must stay until the next load. */
 void sb_tape_load(sb_tape *tape, const float *p);
-/** Sets one time for all rows of the following forwards: the share of the features becomes part of the first bias. */
+/** Sets one time for all rows of the following forwards without t: the share of the features becomes
+ *  part of the first bias. Before or after sb_tape_load; holds until the next call, 0 before the first. */
 void sb_tape_time(sb_tape *tape, double t);
-/** y [rows, out] = net(x [rows, in], t); rows <= SB_BLOCK; t [rows] or NULL after sb_tape_time (or a net without time).
- *  x and y dense row-major. With backward the tape keeps what sb_tape_backward needs. */
+/** y [rows, out] = net(x [rows, in], t), 0 <= rows <= SB_BLOCK; t [rows], or NULL for the time of
+ *  sb_tape_time (or a net without time). x and y are dense, row-major, of any alignment. With backward
+ *  the tape keeps what sb_tape_backward needs. A row of y depends only on its own row of x and t: not
+ *  on its place, not on `rows`, not on bad numbers in other rows. */
 void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, float *y);
-/** Gradient of sum(dy * y) with respect to the parameters of the last forward, written (not added) to g [size]; dx [rows, in] or NULL. */
+/** Of the last forward: g [size] = gradient of sum(dy * y) with respect to the parameters, written, not
+ *  added, rows summed in order; dx [rows, in] = the gradient with respect to x. Each may be NULL. May be
+ *  called again with another dy. */
 void sb_tape_backward(sb_tape *tape, const float *dy, float *g, float *dx);
-
-/** Flops of one forward of one row (multiply and add count 2), for reports. */
-double sb_net_flops(const sb_net *net);
-
-/* --- Optimiser -------------------------------------------------------------------------------------------------------- */
-
-typedef enum sb_schedule { SB_RATE_CONSTANT, SB_RATE_COSINE } sb_schedule;
-
-/** Adam (Kingma, Ba 2015), with coupled (L2) or decoupled (AdamW) weight decay, warm-up, clipping of the global norm, average. */
-typedef struct sb_adam {
-  double rate, beta1, beta2, epsilon;
-  double decay;      /**< weight decay; 0 none                                           */
-  int decoupled;     /**< AdamW                                                          */
-  int schedule;      /**< sb_schedule                                                    */
-  int64_t warmup;    /**< steps of linear warm-up                                        */
-  int64_t steps;     /**< horizon of the cosine                                          */
-  double rate_end;   /**< fraction of the rate at the end of the cosine                  */
-  double clip;       /**< largest global gradient norm, 0: none                          */
-  double average;    /**< decay of the parameter average, 0: none; early steps use min(average, (1+k)/(10+k)) */
-} sb_adam;
-
-/** Learning rate of step k = 0, 1, … */
-double sb_adam_rate(const sb_adam *a, int64_t k);
-/** Constants of step k for the kernel; norm = global gradient norm. */
-void sb_adam_at(const sb_adam *a, int64_t k, double norm, sb_adam_step *out);
 
 #endif
