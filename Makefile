@@ -84,7 +84,7 @@ program := $(patsubst src/app/main.c,$(BUILD)/sbridge,$(wildcard src/app/main.c)
 tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t_*.c))
 benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/b_*.c))
 
-.PHONY: all run demo check check-long bench lint install uninstall
+.PHONY: all run demo check check-long bench lint format install uninstall
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -171,6 +171,9 @@ bench: all $(benches)  ## time the parts on NP=n ranks
 
 lint:       ## layers, forbidden calls, lengths, format; one line per finding
 	@tools/lint.sh
+
+format:     ## set src/ and tests/ as .clang-format says
+	@clang-format -i $$(find src tests -name '*.[ch]')
 
 # ---- Installing ----------------------------------------------------------------------------------------------------------
 

@@ -9,24 +9,22 @@
 # passes too. On Debian and Ubuntu missing packages are installed; elsewhere they are named, one per line, with status 1.
 
 set -u
+cd "$(dirname "$0")/.." || exit 1
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# header FILE [CFLAGS...]: can the C compiler include it?
-header() {
+# compiles [FLAGS...]: a program on standard input, by mpicc once it is there
+compiles() { "$(command -v mpicc || echo cc)" -x c - -o /dev/null "$@" >/dev/null 2>&1; }
+
+header() { # FILE [FLAGS...]
   file=$1
   shift
-  echo "#include <$file>" | ${CC:-cc} "$@" -E - >/dev/null 2>&1
+  echo "#include <$file>" | compiles -E "$@"
 }
 
-# links LIBS...: can the C compiler link a program with them?
-links() {
-  echo 'int main(void) { return 0; }' | ${CC:-cc} -x c - -o /dev/null "$@" >/dev/null 2>&1
-}
+links() { echo 'int main(void) { return 0; }' | compiles "$@"; } # LIBRARIES...
 
-module() { # in the first python3, or in the system's
-  python3 -c "import $1" 2>/dev/null || /usr/bin/python3 -c "import $1" 2>/dev/null
-}
+python() { tools/python.sh "$@" >/dev/null; } # [MODULE...], besides numpy, h5py, matplotlib
 
 flags() { pkg-config "$@" 2>/dev/null; }
 
@@ -65,9 +63,7 @@ LAPACKE             | lapacke                      | liblapacke-dev           | 
 ScaLAPACK           | scalapack                    | libscalapack-openmpi-dev | scalapack      | netlib-scalapack
 libyaml             | yaml                         | libyaml-dev              | libyaml        | libyaml
 Random123           | header Random123/philox.h    | librandom123-dev         | random123      | random123
-numpy               | module numpy                 | python3-numpy            | python         | py-numpy
-h5py                | module h5py                  | python3-h5py             | python         | py-h5py
-matplotlib          | module matplotlib            | python3-matplotlib       | python         | py-matplotlib
+Python 3 modules    | python                       | python3-numpy python3-h5py python3-matplotlib | python | py-numpy py-h5py py-matplotlib
 prove               | has prove                    | perl                     | perl           | perl
 '
 wanted_long='
@@ -75,9 +71,9 @@ SLURM               | has slurmctld                | slurm-wlm                | 
 munge               | has munge                    | munge                    | -              | munge
 ParaView            | has pvpython                 | paraview                 | paraview       | paraview+python
 Xvfb                | has Xvfb                     | xvfb                     | -              | xorg-server
-PyTorch             | module torch                 | python3-torch            | pytorch        | py-torch
-POT                 | module ot                    | python3-pot              | -              | py-pot
-scipy               | module scipy                 | python3-scipy            | python         | py-scipy
+PyTorch             | python torch                 | python3-torch            | pytorch        | py-torch
+POT                 | python ot                    | python3-pot              | -              | py-pot
+scipy               | python scipy                 | python3-scipy            | python         | py-scipy
 clang               | has clang                    | clang                    | llvm           | llvm
 clang-format        | has clang-format             | clang-format             | llvm           | llvm
 AFL++               | has afl-fuzz                 | afl++                    | -              | aflplusplus
@@ -100,25 +96,21 @@ done
 missing() {
   echo "$table" | while IFS='|' read -r what check rest; do
     # shellcheck disable=SC2086 # the check is a command line
-    [ -z "$what" ] || $check </dev/null || echo "$what|$rest"
+    [ -z "$what" ] || $check </dev/null || echo "$what|$check|$rest"
   done
 }
 
-# column N: that column of the lines on standard input, as a list of words without repeats
-column() { cut -d'|' -f"$1" | tr -s ' \n' '\n\n' | sed '/^$/d' | awk '!seen[$0]++'; }
+# packages: the Debian packages of the lines on standard input, without repeats
+packages() { awk -F' *[|] *' '{ n = split($3, word, " "); for (i = 1; i <= n; i++) if (!seen[word[i]]++) print word[i] }'; }
 
-say_missing() {
-  missing | while IFS='|' read -r what package module spec; do
-    echo $what: Debian $package, module $module, Spack $spec # unquoted: squeezes the table's blanks
-  done
-}
+say_missing() { missing | awk -F' *[|] *' '{ print "  " $1 ": Debian " $3 ", module " $4 ", Spack " $5 }'; }
 
-if [ $list = yes ]; then echo "$table" | column 3; exit 0; fi
+if [ $list = yes ]; then echo "$table" | packages; exit 0; fi
 
-packages=$(missing | column 2)
-if [ -z "$packages" ]; then echo "deps: all there"; exit 0; fi
+wanted=$(missing | packages)
+if [ -z "$wanted" ]; then echo "deps: all there"; exit 0; fi
 
-root= # how to become root: not at all, or sudo
+root= # how to become root: not at all, or by sudo
 if [ "$(id -u)" != 0 ]; then root='sudo -n'; fi
 if ! has apt-get || ! $root true 2>/dev/null; then
   echo "deps: cannot install packages here; missing:"
@@ -126,14 +118,17 @@ if ! has apt-get || ! $root true 2>/dev/null; then
   exit 1
 fi
 
-# shellcheck disable=SC2086 # lists of words
-apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 || tail -5 "$log"; }
-
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-echo "deps: installing" $packages
+apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 || tail -n 5 "$log"; }
+
 apt update
-apt install -y --no-install-recommends $packages
+known=$(for package in $wanted; do apt-cache show "$package" >/dev/null 2>&1 && echo "$package"; done)
+# shellcheck disable=SC2086 # words
+{
+  echo deps: installing $known
+  apt install -y --no-install-recommends $known
+}
 if [ -n "$(missing)" ]; then
   echo "deps: still missing:"
   say_missing

@@ -1,8 +1,9 @@
-/* Test Anything Protocol for unit tests: each prints `ok` or `not ok` lines and ends with `return tap_done();`.
+/* Test Anything Protocol for unit tests: each prints lines `ok` or `not ok` and returns tap_done().
  *
- * Every rank calls the functions, rank 0 alone prints: a test sets `tap_rank` first. Where a condition may differ between
- * ranks the test agrees before it asks; a rank that fails unseen still makes the run fail, through the status of tap_done.
- * The first comment of a test may say how tests/run starts it, any number of times: RUN np=4 arguments. */
+ * Every rank calls the functions, rank 0 alone prints: a test sets `tap_rank` first. Where a
+ * condition may differ between ranks the test agrees before it asks; a rank that fails unseen still
+ * makes the run fail, through the status of tap_done. The first comment of a test may say how
+ * tests/run starts it, any number of times: RUN np=4 arguments. */
 #ifndef SB_TAP_H
 #define SB_TAP_H
 
@@ -14,7 +15,8 @@
 static int tap_rank; /* this rank; 0 where there is but one */
 static int tap_count, tap_failed;
 
-__attribute__((format(printf, 2, 0))) static void tap_line(bool good, const char *what, va_list list) {
+__attribute__((format(printf, 2, 0))) static inline void tap_line(bool good, const char *what,
+                                                                  va_list list) {
   tap_count++;
   if (!good) tap_failed++;
   if (tap_rank != 0) return;
@@ -34,14 +36,16 @@ __attribute__((format(printf, 2, 3))) static inline bool tap_ok(bool good, const
 }
 
 /* |got - want| <= tolerance; a NaN is never close. */
-__attribute__((format(printf, 4, 5))) static inline bool tap_close(double got, double want, double tolerance,
+__attribute__((format(printf, 4, 5))) static inline bool tap_close(double got, double want,
+                                                                   double tolerance,
                                                                    const char *what, ...) {
   bool good = got == want || fabs(got - want) <= tolerance;
   va_list list;
   va_start(list, what);
   tap_line(good, what, list);
   va_end(list);
-  if (!good && tap_rank == 0) printf("# got %.17g, want %.17g, tolerance %g\n", got, want, tolerance);
+  if (!good && tap_rank == 0)
+    printf("# got %.17g, want %.17g, tolerance %g\n", got, want, tolerance);
   return good;
 }
 
