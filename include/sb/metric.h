@@ -5,14 +5,8 @@
 #define SB_METRIC_H
 #include "sb/comm.h"
 #include "sb/keys.h"
+#include "sb/points.h"
 #include "sb/report.h"
-
-/** n points of dimension d, [n, d] row-major, the same on every rank; borrowed. */
-typedef struct sb_points {
-  int64_t n;
-  int d;
-  const double *x;
-} sb_points;
 
 /** Collective. Mean [d], covariance [d, d] (divided by n - 1); either may be NULL. */
 sb_status sb_moments(const sb_comm *c, sb_points a, double *mean, double *cov);
@@ -42,12 +36,6 @@ typedef struct sb_judge_options {
   int64_t drift_points, drift_draws; /**< points and Monte-Carlo draws of the drift check */
 } sb_judge_options;
 extern const sb_key sb_judge_keys[];
-
-/** Where points of a kind come from: fills x [n, d], the same for any rank (keyed by replicate). */
-typedef struct sb_source {
-  void *self;
-  sb_status (*draw)(void *self, int64_t replicate, int64_t n, double *x);
-} sb_source;
 
 /** What is judged against what. All in the same coordinates. */
 typedef struct sb_judge_input {

@@ -1,0 +1,77 @@
+/* layer: data */
+/** Training data: a known law's draws or an HDF5 table, in the coordinates that the networks see.
+ *
+ * Rows live once per node (sb_shared); each rank reads or draws its share. Training and held-out rows are chosen by a keyed
+ * permutation of the global index, so they do not depend on the number of ranks. */
+#ifndef SB_DATA_H
+#define SB_DATA_H
+#include "sb/comm.h"
+#include "sb/keys.h"
+#include "sb/law.h"
+#include "sb/points.h"
+
+/** Section `data` (with sb_law_keys as a second table of the same section). */
+typedef struct sb_data_options {
+  char *file, *dataset; /**< table to read; data.law must then be none. dataset "/x"                           */
+  int64_t n;            /**< rows: draws of a law, or the first n rows of a table (0: all)                     */
+  int standardise;      /**< choice sb_standardise; default auto: none for laws, scale for tables              */
+  int project;          /**< choice none|pca                                                                   */
+  int64_t components;   /**< kept principal components                                                         */
+  double validation;    /**< fraction of the rows held out, [0, 0.9]                                           */
+} sb_data_options;
+extern const sb_key sb_data_keys[];
+typedef enum sb_standardise { SB_STD_AUTO, SB_STD_NONE, SB_STD_CENTRE, SB_STD_SCALE, SB_STD_WHITEN } sb_standardise;
+
+/** Affine map between raw coordinates x [raw] and network coordinates y [d]:
+ *  y = stretch * (axes ((x - shift) * scale)), x = shift + (axes^T (y / stretch)) / scale, products elementwise.
+ *  axes orthonormal rows [d, raw] or NULL (identity, d == raw). */
+typedef struct sb_affine {
+  int raw, d;
+  double *shift, *scale; /**< [raw] */
+  double *axes;          /**< [d, raw] or NULL */
+  double *stretch;       /**< [d]   */
+} sb_affine;
+void sb_affine_forward(const sb_affine *a, int64_t n, const double *raw, double *y);
+void sb_affine_back(const sb_affine *a, int64_t n, const double *y, double *raw);
+/** The same for vectors (drifts): no shift. */
+void sb_affine_back_vector(const sb_affine *a, int64_t n, const double *y, double *raw);
+/** The d x raw matrix of the map, y = M (x - shift). */
+void sb_affine_matrix(const sb_affine *a, double *m);
+
+typedef struct sb_data {
+  int d, raw;
+  int64_t n, n_held;       /**< training and held-out rows                                          */
+  int64_t total;           /**< rows read                                                           */
+  const float *x;          /**< [total, d], network coordinates, row by global index; node-shared   */
+  const int64_t *row;      /**< [total] order: training rows row[0..n-1], held-out row[n..]; NULL: identity */
+  sb_affine map;
+  sb_law *law;             /**< NULL for tables                                                     */
+  sb_mixture *mixture;     /**< the law's density in network coordinates; NULL when not known        */
+  double *mean, *cov;      /**< moments of the training rows in network coordinates [d], [d, d]      */
+  char crc[20];            /**< of the raw rows: 16 hex digits, the same on any number of ranks      */
+  uint64_t seed;
+  sb_shared shared;
+} sb_data;
+
+/** Collective. Reads or draws, checks (NaN or Inf: row and column; constant column where scaling needs a spread; n, d), maps. Messages: SB_USE. */
+sb_status sb_data_open(const sb_comm *c, const sb_data_options *o, const sb_law_options *law, uint64_t seed, sb_data **out);
+void sb_data_close(const sb_comm *c, sb_data *data);
+/** Row i of the training rows (held: of the held-out ones) [d]. */
+const float *sb_data_row(const sb_data *data, int64_t i);
+const float *sb_data_held(const sb_data *data, int64_t i);
+
+/** Rows b0 .. b0+rows-1 of the batch of step k (k = 0, 1, …): copies to x [rows, d]. Batches walk through a keyed permutation of the training rows, a new
+ *  one each epoch; batch b of step k is position k * batch + b. n smaller than the batch is fine. */
+void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0, int rows, float *x);
+
+/** Sources for the metrics, in network coordinates. truth: fresh draws of the law (mapped), or held-out rows, or, without any, training rows.
+ *  fresh: a second stream, or subsamples of training rows. baseline: draws of the Gaussian fit. The structs borrow data. */
+sb_source sb_data_truth(sb_data *data);
+sb_source sb_data_fresh(sb_data *data);
+sb_source sb_data_baseline(sb_data *data);
+/** All training (held-out) rows as doubles, sb_mem_new, every rank. */
+sb_status sb_data_points(const sb_data *data, int held, double **out, int64_t *n);
+/** Bytes per node of the shared rows and per rank of the rest that sb_data_open will take, for n rows of d. */
+double sb_data_bytes(int64_t total, int d);
+
+#endif
