@@ -9,7 +9,7 @@
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 goals := $(or $(MAKECMDGOALS),all)
 
@@ -65,7 +65,7 @@ link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 # ---- Files ---------------------------------------------------------------------------------------------------------------
 
-# kernel.c is compiled once for each instruction set; the program chooses when it starts.
+# The kernels are compiled once for each instruction set, x.c into x_avx2.o; the program chooses when it starts.
 isa_generic := -O3
 isa_avx2    := -O3 -mavx2 -mfma -ffp-contract=fast
 isa_avx512  := $(isa_avx2) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mprefer-vector-width=512
@@ -77,8 +77,9 @@ endif
 
 SOURCES ?= $(wildcard src/*/*.c src/*/*/*.c)
 object   = $(patsubst src/%.c,$(BUILD)/obj/%.o,$1)
-kernels := $(foreach kernel,$(filter src/base/kernel.c,$(SOURCES)),$(isas:%=$(BUILD)/obj/base/kernel_%.o))
-objects := $(call object,$(filter-out src/app/main.c src/base/kernel.c,$(SOURCES))) $(kernels)
+kernels := $(filter src/base/kernel/%,$(SOURCES))
+objects := $(call object,$(filter-out src/app/main.c $(kernels),$(SOURCES))) \
+           $(foreach isa,$(isas),$(patsubst %.o,%_$(isa).o,$(call object,$(kernels))))
 library := $(BUILD)/libsbridge.a
 program := $(patsubst src/app/main.c,$(BUILD)/sbridge,$(wildcard src/app/main.c))
 tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t_*.c))
@@ -86,7 +87,7 @@ benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/b_
 
 .PHONY: all run demo check check-long bench lint format install uninstall
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/tests/%.o
 
 all: $(program) $(library)  ## the program and the library (default)
 
@@ -98,19 +99,22 @@ $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(call compile)
 
-$(BUILD)/obj/base/kernel_%.o: src/base/kernel.c $(BUILD)/flags
-	$(call say,CC)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(call compile,-DSB_ISA=$* $(isa_$*))
+define kernel_rule
+$(BUILD)/obj/%_$1.o: src/%.c $(BUILD)/flags
+	$$(call say,CC)
+	$(Q)mkdir -p $$(@D)
+	$(Q)$$(call compile,-DSB_ISA=$1 $(isa_$1))
+endef
+$(foreach isa,$(isas),$(eval $(call kernel_rule,$(isa))))
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(call compile,-Itests/unit)
 
-$(library): $(objects)
+$(library): $(objects) $(BUILD)/contents
 	$(call say,AR)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(objects)
 
 $(BUILD)/sbridge: $(call object,src/app/main.c) $(library)
 	$(call say,LINK)
@@ -126,12 +130,16 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(library)
 
 -include $(patsubst %.o,%.d,$(objects) $(call object,src/app/main.c) $(wildcard $(BUILD)/obj/tests/*/*.o))
 
-# Two small files that are written only when their content changes: how everything is compiled, and what about.c tells.
+# Small files that are written only when their content changes: how everything is compiled, what the library consists of,
+# and what about.c tells.
 .PHONY: FORCE
 update = mkdir -p $(@D) && cat >$@.new && { cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 
 $(BUILD)/flags: FORCE
-	@echo '$(call compile) $(LDLIBS)' | { $(update); }
+	@echo '$(call compile,$(isa_generic) $(isa_avx512)) $(link)' | { $(update); }
+
+$(BUILD)/contents: FORCE
+	@echo $(objects) | { $(update); }
 
 $(BUILD)/version.h: FORCE
 	@printf '#define SB_%s "%s"\n' VERSION '$(VERSION)' CFLAGS '$(strip $(CFLAGS) $(exact) $(sanitize))' \
@@ -147,7 +155,7 @@ cores  = $(shell n=$$(lscpu -p=Core,Socket 2>/dev/null | grep -v '^\#' | sort -u
                  echo $$((n > 0 && n < m ? n : m)))
 NP     = $(cores)
 PYTHON = $(shell tools/python.sh)
-mpirun = OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1 \
+mpirun = OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1 $(SAN:%=ASAN_OPTIONS=detect_leaks=0) \
          mpirun $(shell test $(NP) -le $(cores) || echo --oversubscribe) -n $(NP)
 tested = BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/all
 
