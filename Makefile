@@ -44,7 +44,7 @@ ifeq ($(machine),)
 endif
 
 package = $(shell pkg-config $1 2>/dev/null)
-hdf5 := $(or $(call package,--cflags --libs hdf5-openmpi),$(filter -I% -L% -l%,$(shell h5pcc -show 2>/dev/null)))
+hdf5 := $(or $(call package,--cflags --libs hdf5-openmpi),$(filter -I% -L% -l% -Wl% %.a %.so,$(shell h5pcc -show 2>/dev/null)))
 ifeq ($(hdf5),)
   $(error no parallel HDF5 found, by neither `pkg-config hdf5-openmpi` nor `h5pcc -show`: try `make deps`)
 endif
@@ -54,14 +54,14 @@ scalapack := $(or $(filter -L% -lscalapack%,$(call package,--libs scalapack-open
 yaml      := $(or $(call package,--cflags --libs yaml-0.1),-lyaml)
 
 libraries := $(hdf5) $(scalapack) $(lapacke) $(blas) $(yaml) -lm
-LDLIBS    += $(filter-out -I%,$(libraries))
-CPPFLAGS  += -D_GNU_SOURCE -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -I%,$(libraries))))
+libs      := $(filter-out -I%,$(libraries))
+includes  := -D_GNU_SOURCE -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -I%,$(libraries))))
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR:%=-Werror)
 sanitize := $(SAN:%=-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 exact    := -ffp-contract=off
-compile   = $(MPICC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(warnings) $(exact) $1 $(sanitize) -MMD -MP -c -o $@ $<
-link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+compile   = $(MPICC) -std=c11 $(includes) $(CPPFLAGS) $(CFLAGS) $(warnings) $(exact) $1 $(sanitize) -MMD -MP -c -o $@ $<
+link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(libs) $(LDLIBS)
 
 # ---- Files ---------------------------------------------------------------------------------------------------------------
 
@@ -72,7 +72,7 @@ isa_avx512  := $(isa_avx2) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mprefer-v
 isas        := generic
 ifneq ($(filter x86_64-%,$(machine)),)
   isas     += avx2 avx512
-  CPPFLAGS += -DSB_HAVE_X86=1
+  includes += -DSB_HAVE_X86=1
 endif
 
 SOURCES ?= $(wildcard src/*/*.c src/*/*/*.c)
@@ -147,7 +147,7 @@ $(BUILD)/version.h: FORCE
 	   COMPILER "$$($(MPICC) --version | head -n 1)" | { $(update); }
 
 $(call object,src/io/about.c): $(BUILD)/version.h
-$(call object,src/io/about.c): CPPFLAGS += -include $(BUILD)/version.h
+$(call object,src/io/about.c): includes += -include $(BUILD)/version.h
 
 # ---- Running -------------------------------------------------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ install: all  ## into PREFIX=/usr/local, below DESTDIR: bin/sbridge, the library
 	install -m 644 include/sb/*.h $(to)/include/sb
 	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: sbridge' 'Description: Schroedinger bridges on supercomputers' \
 	   'Version: $(VERSION)' 'Cflags: -I$${prefix}/include $(filter -I%,$(hdf5))' \
-	   'Libs: -L$${prefix}/lib -lsbridge $(LDLIBS)' >$(to)/lib/pkgconfig/sbridge.pc
+	   'Libs: -L$${prefix}/lib -lsbridge $(libs)' >$(to)/lib/pkgconfig/sbridge.pc
 
 uninstall:  ## remove what install put there
 	rm -rf $(to)/bin/sbridge $(to)/lib/libsbridge.a $(to)/lib/pkgconfig/sbridge.pc $(to)/include/sb
