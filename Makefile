@@ -67,7 +67,7 @@ link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 # The kernels are compiled once for each instruction set, x.c into x_avx2.o; the program chooses when it starts.
 isa_generic := -O3
-isa_avx2    := -O3 -mavx2 -mfma -ffp-contract=fast
+isa_avx2    := -O3 -mavx2 -mfma
 isa_avx512  := $(isa_avx2) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mprefer-vector-width=512
 isas        := generic
 ifneq ($(filter x86_64-%,$(machine)),)

@@ -5,9 +5,9 @@
 #include <time.h>
 
 static const char *const names[SB_T_COUNT] = {
-    [SB_T_FORWARD] = "forward", [SB_T_BACKWARD] = "backward", [SB_T_NOISE] = "noise",
-    [SB_T_EXCHANGE] = "exchange", [SB_T_UPDATE] = "update",   [SB_T_SAMPLE] = "sample",
-    [SB_T_OUTPUT] = "output",   [SB_T_METRIC] = "metric",     [SB_T_DATA] = "data",
+    [SB_T_FORWARD] = "forward",   [SB_T_BACKWARD] = "backward", [SB_T_NOISE] = "noise",
+    [SB_T_EXCHANGE] = "exchange", [SB_T_UPDATE] = "update",     [SB_T_SAMPLE] = "sample",
+    [SB_T_OUTPUT] = "output",     [SB_T_METRIC] = "metric",     [SB_T_DATA] = "data",
 };
 static double gathered[SB_T_COUNT], birth;
 

@@ -1,4 +1,5 @@
-/* Counted, zeroed, aligned memory: see sb/mem.h. The size of a block stands in the 64 bytes before it. */
+/* Counted, zeroed, aligned memory: see sb/mem.h. The size of a block stands in the 64 bytes before
+ * it. */
 #include "sb/mem.h"
 
 #include <stdlib.h>
@@ -17,14 +18,17 @@ static int due(void) {
 
 sb_status sb_mem_new(void *out, int64_t count, size_t size, const char *label) {
   void *none = NULL;
-  memcpy(out, &none, sizeof none); /* out is a pointer to a pointer of any type: memcpy keeps aliasing legal */
+  memcpy(out, &none,
+         sizeof none); /* out is a pointer to a pointer of any type: memcpy keeps aliasing legal */
   if (count < 0 || (size && (uint64_t)count > (uint64_t)(INT64_MAX - 2 * LINE) / size))
-    return sb_fail(SB_SYS, "%s: %lld x %zu bytes is not a possible size", label, (long long)count, size);
+    return sb_fail(SB_SYS, "%s: %lld x %zu bytes is not a possible size", label, (long long)count,
+                   size);
   size_t bytes = (size_t)count * size;
   size_t whole = LINE + (bytes + LINE - 1) / LINE * LINE;
   char *base = due() ? NULL : aligned_alloc(LINE, whole);
-  if (!base) return sb_fail(SB_SYS, "%s: no memory for %.1f MiB (%.1f MiB in use); use more ranks", label,
-                            (double)bytes / 1048576.0, (double)now / 1048576.0);
+  if (!base)
+    return sb_fail(SB_SYS, "%s: no memory for %.1f MiB (%.1f MiB in use); use more ranks", label,
+                   (double)bytes / 1048576.0, (double)now / 1048576.0);
   memset(base, 0, whole);
   memcpy(base, &whole, sizeof whole);
   now += (int64_t)whole;

@@ -12,7 +12,8 @@ sb_status sb_fail(sb_status s, const char *format, ...) {
   va_start(list, format);
   int wrote = vsnprintf(message, sizeof message, format, list);
   va_end(list);
-  if (wrote <= 0) snprintf(message, sizeof message, "failure without a message (status %d)", (int)s);
+  if (wrote <= 0)
+    snprintf(message, sizeof message, "failure without a message (status %d)", (int)s);
   for (char *c = message; *c; c++)
     if (*c == '\n' || *c == '\r') *c = ' ';
   return s;
