@@ -25,7 +25,8 @@ double sb_adam_rate(const sb_adam *a, int64_t k) {
   return rate;
 }
 
-/* x^n, n >= 0, by repeated squaring: relative error about log2(n) roundings of x, and exactly 0 in the end. */
+/* x^n, n >= 0, by repeated squaring: relative error about log2(n) roundings of x, and exactly 0 in
+ * the end. */
 static double power(double x, int64_t n) {
   double y = 1;
   for (; n > 0; n >>= 1) {
@@ -46,7 +47,8 @@ void sb_adam_at(const sb_adam *a, int64_t k, double norm, sb_adam_step *out) {
   out->epsilon = (float)a->epsilon;
   out->coupled = a->decoupled ? 0 : (float)a->decay;
   out->decay = a->decoupled ? (float)(rate * a->decay) : 0;
-  /* false for NaN; an infinite norm would make the factor 0 and the product NaN where the gradient is infinite */
+  /* false for NaN; an infinite norm would make the factor 0 and the product NaN where the gradient
+   * is infinite */
   out->clip = a->clip > 0 && norm > a->clip && norm < 1e300 ? (float)(a->clip / norm) : 1;
   out->average = (float)(average < a->average ? average : a->average);
 }

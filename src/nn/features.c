@@ -2,11 +2,11 @@
 #include "sb/mathfn.h"
 #include "sb/net.h"
 
-#define HALF_PI 1.57079632679489661923
-#define LOG_1000 6.90775527898213705205
+#define HALF_PI     1.57079632679489661923
+#define LOG_1000    6.90775527898213705205
 #define LOG_RATIO_T 6.45617257369268194 /* log(2000 / pi) */
 #define LOG_RATIO_S 3.46573590279972654 /* log 32         */
-#define END 1e-3                        /* added to 1 - t */
+#define END         1e-3                /* added to 1 - t */
 
 #define CHUNK SB_NET_MAX_TIME /* arguments at a time */
 

@@ -17,11 +17,11 @@ static sb_status check(const sb_net_shape *s) {
     return sb_fail(SB_USE, "a network of %d hidden layers: at most %d", s->depth, SB_NET_MAX_DEPTH);
   for (int l = 0; l < s->depth; l++)
     if (!within(s->width[l], 1, SB_NET_MAX_WIDTH))
-      return sb_fail(SB_USE, "hidden layer %d of a network has width %d: it must lie in 1 .. %d", l + 1,
-                     s->width[l], SB_NET_MAX_WIDTH);
+      return sb_fail(SB_USE, "hidden layer %d of a network has width %d: it must lie in 1 .. %d",
+                     l + 1, s->width[l], SB_NET_MAX_WIDTH);
   if (!within(s->time, 0, SB_NET_MAX_TIME) || s->time % 4 != 0)
-    return sb_fail(SB_USE, "a network with %d features of time: a multiple of 4, at most %d", s->time,
-                   SB_NET_MAX_TIME);
+    return sb_fail(SB_USE, "a network with %d features of time: a multiple of 4, at most %d",
+                   s->time, SB_NET_MAX_TIME);
   if (!within((int)s->act, 0, SB_ACT_COUNT - 1))
     return sb_fail(SB_USE, "activation number %d of a network is not known", (int)s->act);
   return SB_OK;
@@ -78,8 +78,8 @@ int sb_net_layout(const sb_net *net, char *out, int size) {
   for (int k = 0; k < net->slots; k++) {
     const sb_slot *s = &net->slot[k];
     int left = length < size ? size - length : 0;
-    length += snprintf(left ? out + length : NULL, (size_t)left, "%s %d %d %d %lld\n", s->name, s->rows,
-                       s->cols, s->ld, (long long)s->offset);
+    length += snprintf(left ? out + length : NULL, (size_t)left, "%s %d %d %d %lld\n", s->name,
+                       s->rows, s->cols, s->ld, (long long)s->offset);
   }
   return length;
 }

@@ -1,8 +1,8 @@
 /* Forward and backward of a network on one tile of rows: see sb/net.h.
  *
  * Tiles are [SB_BLOCK, width padded]. Their padding is zero, or bad numbers where the row has bad
- * numbers; no product reads it into a column that counts. Rows beyond the given ones are not touched:
- * that a row does not depend on the number of rows is the promise of the kernels. */
+ * numbers; no product reads it into a column that counts. Rows beyond the given ones are not
+ * touched: that a row does not depend on the number of rows is the promise of the kernels. */
 #include <string.h>
 
 #include "sb/mem.h"
@@ -15,8 +15,8 @@ typedef struct layer {
   int64_t weight, bias; /* in the parameters                                                    */
   float *input;         /* tile [., input_ld]: what the layer before put out                    */
   int input_ld;
-  float *slope;         /* tile [., ld] of f'(z): hidden layers, for backward                   */
-  float *turned;        /* W^T [out padded, turned_ld], of the first layer without the features */
+  float *slope;  /* tile [., ld] of f'(z): hidden layers, for backward                   */
+  float *turned; /* W^T [out padded, turned_ld], of the first layer without the features */
   int turned_ld;
 } layer;
 
@@ -35,7 +35,8 @@ struct sb_tape {
   layer layers[SB_NET_MAX_DEPTH + 1];
 };
 
-/* --- Memory --------------------------------------------------------------------------------------- */
+/* --- Memory
+ * --------------------------------------------------------------------------------------- */
 
 /* Hands out pieces of one block; with base = NULL it only counts. */
 typedef struct arena {
@@ -77,7 +78,8 @@ static void describe(const sb_net *net, int backward, sb_tape *t) {
   }
 }
 
-/* Gives every array of the tape its place; forward alone needs two tiles in turn for all hidden layers. */
+/* Gives every array of the tape its place; forward alone needs two tiles in turn for all hidden
+ * layers. */
 static void place(const sb_net *net, sb_tape *t, arena *a) {
   int64_t tile = (int64_t)SB_BLOCK * widest(net);
   t->features = take(a, t->time);
@@ -122,7 +124,8 @@ sb_status sb_tape_open(const sb_net *net, int backward, sb_tape **out) {
 
 void sb_tape_close(sb_tape *tape) { sb_mem_free(tape); }
 
-/* --- Parameters and time -------------------------------------------------------------------------- */
+/* --- Parameters and time
+ * -------------------------------------------------------------------------- */
 
 typedef float four __attribute__((vector_size(16)));
 
@@ -130,16 +133,20 @@ typedef float four __attribute__((vector_size(16)));
 static inline void turn4(const float *src, ptrdiff_t src_ld, float *dst, ptrdiff_t dst_ld) {
   const four *a = (const four *)src, *b = (const four *)(src + src_ld);
   const four *c = (const four *)(src + 2 * src_ld), *d = (const four *)(src + 3 * src_ld);
-  four ab = __builtin_shufflevector(*a, *b, 0, 4, 1, 5), AB = __builtin_shufflevector(*a, *b, 2, 6, 3, 7);
-  four cd = __builtin_shufflevector(*c, *d, 0, 4, 1, 5), CD = __builtin_shufflevector(*c, *d, 2, 6, 3, 7);
+  four ab = __builtin_shufflevector(*a, *b, 0, 4, 1, 5),
+       AB = __builtin_shufflevector(*a, *b, 2, 6, 3, 7);
+  four cd = __builtin_shufflevector(*c, *d, 0, 4, 1, 5),
+       CD = __builtin_shufflevector(*c, *d, 2, 6, 3, 7);
   *(four *)dst = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
   *(four *)(dst + dst_ld) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
   *(four *)(dst + 2 * dst_ld) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
   *(four *)(dst + 3 * dst_ld) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
 }
 
-/* dst [cols, dst_ld] = transpose of src [rows, cols padded], by blocks of 4 x 16; what is left singly. */
-static void turn(int rows, int cols, const float *src, ptrdiff_t src_ld, float *dst, ptrdiff_t dst_ld) {
+/* dst [cols, dst_ld] = transpose of src [rows, cols padded], by blocks of 4 x 16; what is left
+ * singly. */
+static void turn(int rows, int cols, const float *src, ptrdiff_t src_ld, float *dst,
+                 ptrdiff_t dst_ld) {
   int whole = rows / 4 * 4;
   for (int j = 0; j < SB_PAD(cols); j += SB_LANES)
     for (int i = 0; i < whole; i += 4)
@@ -173,16 +180,18 @@ static const float *first_bias(sb_tape *t) {
   if (t->time == 0 || t->timed) return bias;
   if (!t->bias_ready) {
     memcpy(t->first_bias, bias, (size_t)y->ld * sizeof *bias);
-    sb_kernel()->gemm(1, y->ld, t->time, t->features, t->time, 1, t->p + y->weight + (int64_t)t->in * y->ld,
-                      y->ld, t->first_bias, y->ld, 1);
+    sb_kernel()->gemm(1, y->ld, t->time, t->features, t->time, 1,
+                      t->p + y->weight + (int64_t)t->in * y->ld, y->ld, t->first_bias, y->ld, 1);
     t->bias_ready = 1;
   }
   return t->first_bias;
 }
 
-/* --- Forward -------------------------------------------------------------------------------------- */
+/* --- Forward
+ * -------------------------------------------------------------------------------------- */
 
-static void copy_rows(int rows, int cols, const float *from, ptrdiff_t from_ld, float *to, ptrdiff_t to_ld) {
+static void copy_rows(int rows, int cols, const float *from, ptrdiff_t from_ld, float *to,
+                      ptrdiff_t to_ld) {
   for (int i = 0; i < rows; i++)
     memcpy(to + i * to_ld, from + i * from_ld, (size_t)cols * sizeof *from);
 }
@@ -227,7 +236,8 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
   copy_rows(rows, tape->out, tape->output, last->ld, y, tape->out);
 }
 
-/* --- Backward ------------------------------------------------------------------------------------- */
+/* --- Backward
+ * ------------------------------------------------------------------------------------- */
 
 /* Gradient of weight and bias of layer y, dz [rows, ld] that of its z. */
 static void layer_gradient(const sb_tape *t, const layer *y, const float *dz, float *g) {
@@ -237,7 +247,8 @@ static void layer_gradient(const sb_tape *t, const layer *y, const float *dz, fl
   k->column_sum(t->rows, y->ld, dz, bias);
   k->gemm(in, y->ld, t->rows, y->input, 1, y->input_ld, dz, y->ld, weight, y->ld, 0);
   if (folded) /* one time for all rows: features and sum of the rows */
-    k->gemm(folded, y->ld, 1, t->features, 1, 1, bias, y->ld, weight + (int64_t)in * y->ld, y->ld, 0);
+    k->gemm(folded, y->ld, 1, t->features, 1, 1, bias, y->ld, weight + (int64_t)in * y->ld, y->ld,
+            0);
 }
 
 void sb_tape_backward(sb_tape *tape, const float *dy, float *g, float *dx) {
@@ -255,14 +266,15 @@ void sb_tape_backward(sb_tape *tape, const float *dy, float *g, float *dx) {
     if (g) layer_gradient(tape, l, dz, g);
     if (l == first) break;
     float *below = l->skip ? da : other;
-    k->gemm(rows, l->turned_ld, l->out, dz, l->ld, 1, l->turned, l->turned_ld, below, l->turned_ld, l->skip);
+    k->gemm(rows, l->turned_ld, l->out, dz, l->ld, 1, l->turned, l->turned_ld, below, l->turned_ld,
+            l->skip);
     other = below == da ? other : da;
     da = below;
   }
   if (!dx) return;
   if (!tape->turned_ready) turn_layer(tape, first);
   tape->turned_ready = 1;
-  k->gemm(rows, first->turned_ld, first->out, dz, first->ld, 1, first->turned, first->turned_ld, other,
-          first->turned_ld, 0);
+  k->gemm(rows, first->turned_ld, first->out, dz, first->ld, 1, first->turned, first->turned_ld,
+          other, first->turned_ld, 0);
   copy_rows(rows, tape->in, other, first->turned_ld, dx, tape->in);
 }
