@@ -18,6 +18,7 @@ typedef struct sb_points {
 typedef struct sb_source {
   void *self;
   sb_status (*draw)(void *self, int64_t replicate, int64_t n, double *x);
+  int64_t most; /**< different points there are; asking for more repeats them; 0: as many as you like */
 } sb_source;
 
 #endif
