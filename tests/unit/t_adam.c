@@ -1,5 +1,5 @@
-/* Optimiser: rate schedule, clipping, decay, averages; steps of the kernel against a double-precision Adam.
- * RUN np=1 */
+/* Optimiser: rate schedule, clipping, decay, averages; steps of the kernel against a
+ * double-precision Adam. RUN np=1 */
 #include "sb/adam.h"
 
 #include <stdlib.h>
