@@ -17,10 +17,10 @@ sb_status sb_eigen(const sb_comm *c, int d, const double *a, double *values, dou
 const char *sb_blas_core(void);
 const char *sb_blas_library(void);
 
-/** One BLAS thread, and the core that fits the CPU (sb_isa_level, so SB_ISA counts here too). To be called first in main,
- *  before MPI starts: where OpenBLAS does not know the CPU and took the kernels of an older one, sets OPENBLAS_CORETYPE
- *  and runs the program again (execv). A variable that is set already is left alone, so that this happens at most once
- *  and the user's choice counts. */
+/** One BLAS thread, and the core that fits the CPU (sb_isa_level, so SB_ISA counts here too). To be called first in
+ *  main, before MPI starts: where OpenBLAS does not know the CPU and took the kernels of an older one, sets
+ *  OPENBLAS_CORETYPE and runs the program again (execv). A variable that is set already is left alone, so that this
+ *  happens at most once and the user's choice counts. */
 void sb_blas_settle(char **argv);
 
 #endif

@@ -42,18 +42,18 @@ struct sb_law {
   const struct sb_law_kind *kind; /**< how it is drawn */
   double *cumulative;     /**< [k] sums of the weights; owned                                       */
   double *factor;         /**< [k, d, d] Cholesky factors of the covariances; owned                 */
-  sb_law_options options; /**< its lists belong to the deck: not to be read after the deck is freed */
+  sb_law_options options; /**< its lists belong to the deck; not read after sb_law_open                */
 };
 
 /** Name, summary and source of law 1, 2, …; returns 0 beyond the last (for help). */
 int sb_law_describe(int law, const char **name, const char **summary, const char **source);
 
-/** SB_USE, naming the key or component: no law chosen, wrong dimension, lists that do not fit each other, a weight that
- *  is not positive, a covariance that is not symmetric positive definite. */
+/** SB_USE, naming the key or component: no law chosen, wrong dimension, lists that do not fit each other, a weight
+ *  that is not positive, a covariance that is not symmetric positive definite. */
 sb_status sb_law_open(const sb_law_options *options, sb_law **out);
 void sb_law_close(sb_law *law);
-/** Rows first .. first+count-1 of the stream: x [count, d]. label (may be NULL) receives the component of a mixture, the
- *  moon, arm or circle of a generator, else 0. Noise of row i: normals step 0, uniforms steps 1 and 2 of the key. */
+/** Rows first .. first+count-1 of the stream: x [count, d]. label (may be NULL) receives the component of a mixture,
+ *  the moon, arm or circle of a generator, else 0. Noise of row i: normals step 0, uniforms steps 1 and 2. */
 sb_status sb_law_draw(const sb_law *law, uint64_t key, int64_t first, int64_t count, double *x, int32_t *label);
 
 /** Weights 1/k, the rest zero. */

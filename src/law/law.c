@@ -46,7 +46,8 @@ static sb_status factorise(sb_law *law) {
   SB_TRY(SB_NEW(&law->factor, (int64_t)(n * d * d), "law"));
   double sum = 0.0;
   for (size_t k = 0; k < n; k++) {
-    law->cumulative[k] = sum += m->w[k];
+    sum += m->w[k];
+    law->cumulative[k] = sum;
     for (size_t i = 0; i < d * d; i++) law->factor[k * d * d + i] = m->cov[k * d * d + i];
     if (sb_cholesky(m->d, law->factor + k * d * d)) {
       sb_forget();
