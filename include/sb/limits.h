@@ -4,9 +4,9 @@
 #define SB_LIMITS_H
 #include <stdint.h>
 
-/** Bytes that this node can still give: the least of MemAvailable, what control groups (v1, v2: SLURM, containers) leave, the
- *  address space limit, and SB_MEMORY_LIMIT (bytes, in the environment). INT64_MAX when nothing is known. All ranks
- *  of the node share it. */
+/** Bytes that this node can still give: the least of MemAvailable, what control groups (v1, v2: SLURM, containers)
+ *  leave, the address space limit, and SB_MEMORY_LIMIT (bytes, in the environment). INT64_MAX when nothing is known.
+ *  All ranks of the node share it. */
 int64_t sb_memory_available(void);
 
 #endif
