@@ -112,14 +112,13 @@ static void test_eigen(const sb_comm *c, int d) {
          turned);
   tap_ok(sorted && positive, "d = %d: descending, largest component positive", d);
 
-  int64_t hash[2] = {0, 0}; /* of this rank's bits, largest and smallest over ranks */
+  uint64_t mixed = 0; /* of this rank's bits: largest and smallest over ranks must agree */
   for (int i = 0; i < d * d; i++) {
-    int64_t bits;
+    uint64_t bits;
     memcpy(&bits, &v[i], sizeof bits);
-    hash[0] ^= bits >> 7 ^ bits * (i + 1) % 1000003;
+    mixed = (mixed ^ bits) * UINT64_C(0x9e3779b97f4a7c15);
   }
-  hash[0] &= INT64_MAX;
-  hash[1] = -hash[0];
+  int64_t hash[2] = {(int64_t)(mixed >> 1), -(int64_t)(mixed >> 1)};
   s = sb_max_int(c, hash, 2);
   tap_ok(!s && hash[0] == -hash[1], "d = %d: the same bits on all ranks", d);
   s = sb_eigen(c, d, a, alone, NULL);
