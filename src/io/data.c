@@ -1,0 +1,275 @@
+/* The numbers of HDF5 files: every rank writes and reads its rows, in collective transfers through
+ * the parallel handle. */
+#include <stdio.h>
+#include <string.h>
+
+#include "h5.h"
+#include "sb/mem.h"
+
+#define SLICE_BYTES \
+  (INT64_C(1) << 30) /* of one rank in one transfer: MPI-IO counts bytes in an int */
+
+/* --- Which part of a dataset
+ * ---------------------------------------------------------------------------- */
+
+/* Rows of a dataset: flat indices of its first `merge` dimensions, each of `width` elements. */
+typedef struct rows {
+  int rank, merge;
+  int64_t shape[4], count, width;
+} rows;
+
+static rows rows_of(int rank, const int64_t shape[4], int merge) {
+  rows r = {.rank = rank, .merge = merge < 1 ? 1 : merge, .count = 1, .width = 1};
+  for (int i = 0; i < rank; i++) {
+    r.shape[i] = shape[i];
+    *(i < r.merge ? &r.count : &r.width) *= shape[i];
+  }
+  return r;
+}
+
+/* Adds flat indices first .. last-1 of the dimensions level .. merge-1 to the selection, as boxes:
+ * a head that does not fill its dimensions, whole ones, a tail. start holds the place in the
+ * dimensions before. */
+static int add_boxes(hid_t space, const rows *r, int level, hsize_t start[4], int64_t first,
+                     int64_t last) {
+  int64_t inner = 1;
+  int bad = 0;
+  for (int i = level + 1; i < r->merge; i++) inner *= r->shape[i];
+  const int64_t i0 = first / inner, i1 = last / inner;
+  if (first >= last) return 0;
+  if (first % inner != 0 || i0 == i1) { /* head, or all inside one place of this dimension */
+    const int64_t end = (i0 + 1) * inner < last ? (i0 + 1) * inner : last;
+    start[level] = (hsize_t)i0;
+    bad = add_boxes(space, r, level + 1, start, first - i0 * inner, end - i0 * inner);
+    return bad | add_boxes(space, r, level, start, end, last);
+  }
+  hsize_t box[4], from[4] = {0};
+  for (int i = 0; i < r->rank; i++) {
+    from[i] = i <= level ? start[i] : 0;
+    box[i] = i < level ? 1 : (hsize_t)r->shape[i];
+  }
+  from[level] = (hsize_t)i0;
+  box[level] = (hsize_t)(i1 - i0);
+  const H5S_seloper_t how =
+      H5Sget_select_type(space) == H5S_SEL_NONE ? H5S_SELECT_SET : H5S_SELECT_OR;
+  bad = H5Sselect_hyperslab(space, how, from, NULL, box, NULL) < 0;
+  return bad | add_boxes(space, r, level, start, i1 * inner, last);
+}
+
+/* One collective transfer of rows first .. first+count-1 between a dataset and memory. */
+static herr_t transfer(hid_t set, int write, hid_t type, const rows *r, int64_t first,
+                       int64_t count, hid_t how, void *data) {
+  hsize_t start[4] = {0}, elements = (hsize_t)(count * r->width);
+  const hid_t file = H5Dget_space(set), memory = H5Screate_simple(1, &elements, NULL);
+  static char none[8]; /* an empty rank takes part with an address that is not NULL */
+  herr_t bad =
+      H5Sselect_none(file) < 0 ||
+      (count ? add_boxes(file, r, 0, start, first, first + count) : H5Sselect_none(memory)) != 0;
+  if (bad) { /* still takes part, with nothing: the others wait in the transfer */
+    H5Sselect_none(file);
+    H5Sselect_none(memory);
+  }
+  if (!data) data = none;
+  bad |= (write ? H5Dwrite(set, type, memory, file, how, data)
+                : H5Dread(set, type, memory, file, how, data)) < 0;
+  H5Sclose(memory);
+  H5Sclose(file);
+  return bad;
+}
+
+/* A number that its new type cannot hold ends a conversion. Precision may be lost. */
+static H5T_conv_ret_t refuse(H5T_conv_except_t what, hid_t from, hid_t to, void *source,
+                             void *target, void *refused) {
+  (void)from, (void)to, (void)source, (void)target;
+  if (what == H5T_CONV_EXCEPT_PRECISION) return H5T_CONV_UNHANDLED;
+  *(int *)refused = 1;
+  return H5T_CONV_ABORT;
+}
+
+/* All slices of a share. `slices` is the most that any rank has; a rank that fails goes on taking
+ * part. */
+static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int write, sb_kind kind,
+                                 const rows *r, int64_t first, int64_t count, int64_t slices,
+                                 void *data) {
+  const int64_t bytes = r->width * sb_kind_bytes(kind), each = SLICE_BYTES / bytes + 1;
+  const hid_t how = H5Pcreate(H5P_DATASET_XFER);
+  sb_status s = SB_OK;
+  int refused = 0;
+  H5Pset_dxpl_mpio(how, H5FD_MPIO_COLLECTIVE);
+  H5Pset_type_conv_cb(how, refuse, &refused);
+  for (int64_t k = 0; k < slices; k++) {
+    int64_t at = k * each < count ? k * each : count;
+    const int64_t n = count - at < each ? count - at : each;
+    void *part = n ? (char *)data + at * bytes : NULL;
+    if (transfer(set, write, sb_kind_type(kind), r, first + at, n, how, part) == 0 || s) continue;
+    if (refused)
+      s = sb_fail(SB_USE, "%s: %s holds a number that %s cannot hold", f->path, path,
+                  sb_kind_name(kind));
+    else
+      s = sb_fail(SB_SYS, "%s: cannot %s %s: %s", f->path, write ? "write" : "read", path,
+                  sb_h5_why());
+  }
+  H5Pclose(how);
+  return s;
+}
+
+static int64_t slices_of(const rows *r, sb_kind kind, int64_t count) {
+  const int64_t bytes = r->width * sb_kind_bytes(kind);
+  if (!bytes) return 0;
+  const int64_t each = SLICE_BYTES / bytes + 1;
+  return (count + each - 1) / each;
+}
+
+/* --- Writing
+ * -------------------------------------------------------------------------------------------- */
+
+static int64_t bytes_of(const sb_column *col, int64_t n) {
+  return n * rows_of(col->rank, col->shape, col->merge).width * sb_kind_bytes(col->kind);
+}
+
+static sb_status check_column(const sb_file *f, const sb_column *col) {
+  int bad = col->rank < 1 || col->rank > 4 || col->merge < 0 || col->merge > col->rank;
+  for (int i = 0; !bad && i < col->rank; i++) bad = col->shape[i] < 0;
+  if (!bad) {
+    const rows r = rows_of(col->rank, col->shape, col->merge);
+    bad = col->first < 0 || col->count < 0 || col->first + col->count > r.count ||
+          (bytes_of(col, col->count) > 0 && !col->data);
+  }
+  return bad ? sb_fail(SB_SYS, "%s: rows or shape of %s are impossible", f->path, col->path)
+             : SB_OK;
+}
+
+/* Checksums of n columns, each rank its rows; and whether the ranks hold all of them. */
+static sb_status checksums(sb_file *f, const sb_column *cols, int n, uint64_t *crc) {
+  int64_t held[SB_CRC_MOST];
+  sb_status s = SB_OK;
+  for (int i = 0; i < n && !s; i++) s = check_column(f, &cols[i]);
+  SB_TRY(sb_h5_agree(f, s));
+  for (int i = 0; i < n; i++) {
+    const rows r = rows_of(cols[i].rank, cols[i].shape, cols[i].merge);
+    const int64_t after = r.count - cols[i].first - cols[i].count;
+    crc[i] = sb_crc_add(0, cols[i].data, bytes_of(&cols[i], cols[i].count));
+    crc[i] = cols[i].count ? sb_crc_shift(crc[i], bytes_of(&cols[i], after)) : 0;
+    held[i] = cols[i].count;
+  }
+  SB_TRY(sb_crc_total(f->comm, crc, n));
+  SB_TRY(sb_sum_int(f->comm, held, n));
+  for (int i = 0; i < n && !s; i++)
+    if (held[i] != rows_of(cols[i].rank, cols[i].shape, cols[i].merge).count)
+      s = sb_fail(SB_SYS, "%s: the ranks hold %lld rows of %s, which is another number", f->path,
+                  (long long)held[i], cols[i].path);
+  return sb_h5_agree(f, s);
+}
+
+/* An empty dataset with its attributes. */
+static sb_status make_dataset(sb_file *f, const sb_column *col, uint64_t crc) {
+  hsize_t shape[4];
+  char digits[17];
+  for (int i = 0; i < col->rank; i++) shape[i] = (hsize_t)col->shape[i];
+  SB_TRY(sb_h5_groups(f, col->path, 0));
+  const hid_t space = H5Screate_simple(col->rank, shape, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_layout(how, H5D_CONTIGUOUS);
+  H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+  H5Pset_obj_track_times(how, 0);
+  const hid_t set =
+      H5Dcreate2(f->meta, col->path, sb_kind_type(col->kind), space, H5P_DEFAULT, how, H5P_DEFAULT);
+  sb_status s = SB_OK;
+  if (set < 0) s = sb_fail(SB_SYS, "%s: cannot make %s: %s", f->path, col->path, sb_h5_why());
+  if (set >= 0) H5Dclose(set);
+  H5Pclose(how);
+  H5Sclose(space);
+  sb_crc_text(crc, digits);
+  if (!s) s = sb_h5_text(f, col->path, "unit", col->unit);
+  if (!s) s = sb_h5_text(f, col->path, "meaning", col->meaning);
+  return s ? s : sb_h5_text(f, col->path, "crc", digits);
+}
+
+static sb_status make_datasets(sb_file *f, const sb_column *cols, int n) {
+  uint64_t crc[SB_CRC_MOST];
+  for (int at = 0; at < n; at += SB_CRC_MOST) {
+    const int some = n - at < SB_CRC_MOST ? n - at : SB_CRC_MOST;
+    SB_TRY(checksums(f, cols + at, some, crc));
+    sb_status s = sb_h5_meta(f);
+    for (int i = 0; i < some && !s && f->comm->rank == 0; i++)
+      s = make_dataset(f, &cols[at + i], crc[i]);
+    SB_TRY(sb_h5_agree(f, s));
+  }
+  return SB_OK;
+}
+
+static hid_t open_dataset(sb_file *f, const char *path, sb_status *s) {
+  const hid_t set = H5Dopen2(f->data, path, H5P_DEFAULT);
+  if (set < 0 && !*s) *s = sb_fail(SB_SYS, "%s: cannot open %s: %s", f->path, path, sb_h5_why());
+  return set;
+}
+
+sb_status sb_file_put_all(sb_file *f, const sb_column *cols, int n) {
+  sb_status s = SB_OK;
+  if (f->broken) return f->broken;
+  SB_TRY(make_datasets(f, cols, n));
+  SB_TRY(sb_h5_data(f));
+  for (int i = 0; i < n; i++) {
+    const rows r = rows_of(cols[i].rank, cols[i].shape, cols[i].merge);
+    int64_t slices = slices_of(&r, cols[i].kind, r.count ? cols[i].count : 0);
+    SB_TRY(sb_max_int(f->comm, &slices, 1));
+    if (slices == 0) continue; /* nothing in all: the library refuses to write it */
+    const hid_t set = open_dataset(f, cols[i].path, &s);
+    SB_TRY(sb_h5_agree(f, s)); /* of the dataset before, too */
+    s = transfer_slices(f, set, cols[i].path, 1, cols[i].kind, &r, cols[i].first, cols[i].count,
+                        slices, (void *)(uintptr_t)cols[i].data);
+    if (!s) s = sb_fault(f->comm, "write");
+    H5Dclose(set);
+  }
+  return sb_h5_agree(f, s);
+}
+
+sb_status sb_file_put(sb_file *f, const sb_column *col) { return sb_file_put_all(f, col, 1); }
+
+/* --- Reading
+ * -------------------------------------------------------------------------------------------- */
+
+sb_status sb_file_shape(sb_file *f, const char *path, int *rank, int64_t shape[4], sb_kind *kind) {
+  sb_h5_shape found = {.rank = 0};
+  sb_status s = f->comm->rank == 0 ? sb_h5_shape_of(f, path, &found) : SB_OK;
+  if (!s && found.text) s = sb_fail(SB_USE, "%s: %s is a text, not numbers", f->path, path);
+  SB_TRY(sb_agree(f->comm, s));
+  SB_TRY(sb_broadcast(f->comm, 0, &found, sizeof found));
+  *rank = found.rank;
+  memcpy(shape, found.shape, sizeof found.shape);
+  *kind = found.kind;
+  return SB_OK;
+}
+
+static int whole(sb_kind kind) { return kind != SB_KIND_F32 && kind != SB_KIND_F64; }
+
+static sb_status check_read(const sb_file *f, const char *path, sb_kind stored, sb_kind kind,
+                            int64_t n, int64_t first, int64_t count) {
+  if (whole(kind) && !whole(stored))
+    return sb_fail(SB_USE, "%s: %s holds real numbers, whole numbers are needed", f->path, path);
+  if (first < 0 || count < 0 || first + count > n)
+    return sb_fail(SB_USE, "%s: %s has %lld rows, not %lld", f->path, path, (long long)n,
+                   (long long)(first + count));
+  return sb_fault(f->comm, "read");
+}
+
+sb_status sb_file_get(sb_file *f, const char *path, sb_kind kind, int64_t first, int64_t count,
+                      void *data) {
+  int64_t shape[4];
+  int rank;
+  sb_kind stored;
+  SB_TRY(sb_file_shape(f, path, &rank, shape, &stored));
+  SB_TRY(sb_agree(f->comm, check_read(f, path, stored, kind, shape[0], first, count)));
+  const rows r = rows_of(rank, shape, 1);
+  int64_t slices = slices_of(&r, kind, count);
+  SB_TRY(sb_max_int(f->comm, &slices, 1));
+  if (slices == 0) return SB_OK;
+  SB_TRY(sb_h5_data(f));
+  sb_status s = SB_OK;
+  const hid_t set = open_dataset(f, path, &s);
+  s = sb_agree(f->comm, s);
+  if (!s)
+    s = sb_agree(f->comm, transfer_slices(f, set, path, 0, kind, &r, first, count, slices, data));
+  if (set >= 0) H5Dclose(set);
+  return s;
+}
