@@ -1,0 +1,615 @@
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=7
+ * RUN np=3 2
+ * RUN np=7 3
+ * Training data: what ranks make together equals what one makes alone, bit for bit; maps, batches,
+ * sources, bad input. The argument is a number of emulated nodes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sb/data.h"
+#include "sb/file.h"
+#include "sb/kernel.h"
+#include "sb/mem.h"
+#include "sb/noise.h"
+#include "tap.h"
+
+static char path[512], dataset[] = "/x";
+
+/* --- Helpers
+ * --------------------------------------------------------------------------------------- */
+
+static int law_named(const char *name) {
+  const char *found, *summary, *source;
+  for (int k = 1; sb_law_describe(k, &found, &summary, &source); k++)
+    if (!strcmp(found, name)) return k;
+  return 0;
+}
+
+static sb_law_options law_of(const char *name) {
+  return (sb_law_options){
+      .law = law_named(name), .dimension = 2, .modes = 6, .radius = 5, .variance = 1};
+}
+
+static sb_data_options table_of(void) {
+  return (sb_data_options){.file = path, .dataset = dataset};
+}
+
+/* The same on all ranks? */
+static bool all(const sb_comm *c, bool good) {
+  int64_t bad = !good;
+  return !sb_sum_int(c, &bad, 1) && bad == 0;
+}
+
+static void write_table(const sb_comm *c, sb_kind kind, int rank, const int64_t *shape, size_t size,
+                        const void *rows) {
+  sb_file *f = NULL;
+  int64_t width = 1;
+  const sb_share mine = sb_share_of(c, shape[0]);
+  for (int k = 1; k < rank; k++) width *= shape[k];
+  sb_column x = {.path = dataset, .unit = "1", .meaning = "rows", .kind = kind, .rank = rank};
+  memcpy(x.shape, shape, (size_t)rank * sizeof *shape);
+  x.first = mine.first, x.count = mine.count;
+  x.data = (const char *)rows + mine.first * width * (int64_t)size;
+  sb_status s = sb_file_create(c, path, 1, &f);
+  if (!s) s = sb_file_put(f, &x);
+  if (f) s = sb_file_commit(f, 0);
+  if (s) printf("# %s\n", sb_message());
+}
+
+/* A table of doubles [n, d] made by a formula: correlated columns of different size and place. */
+static double value_at(int64_t i, int j) {
+  const uint64_t key = sb_noise_key(7, SB_FOR_DATA, 0, 0);
+  const double u = sb_noise_uniform(key, i, 0, 0),
+               v = sb_noise_uniform(key, i, (uint32_t)(j + 1), 0);
+  return (j + 1) * 10.0 + (1 << j % 8) * (v + 0.5 * u);
+}
+
+static void make_table(const sb_comm *c, int64_t n, int d, double (*value)(int64_t, int)) {
+  double *rows;
+  if (SB_NEW(&rows, n * d, "table")) return;
+  for (int64_t i = 0; i < n * d; i++) rows[i] = value(i / d, (int)(i % d));
+  write_table(c, SB_KIND_F64, 2, (int64_t[]){n, d}, sizeof *rows, rows);
+  sb_mem_free(rows);
+}
+
+static bool same(const void *a, const void *b, int64_t bytes) {
+  return !a == !b && (!a || !memcmp(a, b, (size_t)bytes));
+}
+
+static bool same_map(const sb_affine *a, const sb_affine *b) {
+  const int64_t d = a->d, raw = a->raw, z = sizeof(double);
+  return d == b->d && raw == b->raw && same(a->shift, b->shift, raw * z) &&
+         same(a->scale, b->scale, raw * z) && same(a->axes, b->axes, d * raw * z) &&
+         same(a->stretch, b->stretch, d * z);
+}
+
+static bool same_source(sb_source a, sb_source b, int d) {
+  enum { N = 150 };
+  double *x = NULL, *y = NULL;
+  bool good = a.most == b.most && !SB_NEW(&x, N * d, "a") && !SB_NEW(&y, N * d, "b");
+  for (int64_t replicate = 0; good && replicate < 2; replicate++)
+    good = !a.draw(a.self, replicate, N, x) && !b.draw(b.self, replicate, N, y) &&
+           same(x, y, (int64_t)N * d * 8);
+  sb_mem_free(x);
+  sb_mem_free(y);
+  return good;
+}
+
+static bool same_batches(const sb_data *a, const sb_data *b) {
+  enum { BATCH = 96 };
+  float *x = NULL, *y = NULL;
+  bool good = !SB_NEW(&x, BATCH * a->d, "a") && !SB_NEW(&y, BATCH * a->d, "b");
+  for (int64_t step = 0; good && step < 40; step += 13) {
+    sb_data_batch(a, 5, step, BATCH, 0, BATCH, x);
+    for (int b0 = 0; b0 < BATCH; b0 += 32) sb_data_batch(b, 5, step, BATCH, b0, 32, y + b0 * a->d);
+    good = same(x, y, (int64_t)BATCH * a->d * (int64_t)sizeof *x);
+  }
+  sb_mem_free(x);
+  sb_mem_free(y);
+  return good;
+}
+
+/* Opened by all ranks, and by each rank alone: everything is equal. Returns what all opened. */
+static sb_data *open_twice(const sb_comm *c, const char *what, sb_data_options o,
+                           sb_law_options law) {
+  sb_data *a, *b;
+  const sb_status s = sb_data_open(c, &o, &law, 3, &a);
+  if (!tap_ok(s == SB_OK, "%s opens", what)) {
+    if (!c->rank) printf("# %s\n", sb_message());
+    sb_forget();
+    return NULL;
+  }
+  const sb_status alone = sb_data_open(sb_comm_self(), &o, &law, 3, &b);
+  if (!tap_ok(all(c, alone == SB_OK), "%s opens on one rank", what)) return NULL;
+  const int64_t d = a->d, z = sizeof(double);
+  bool good = d == b->d && a->n == b->n && a->n_held == b->n_held && a->total == b->total;
+  good = good && same(a->x, b->x, a->total * d * (int64_t)sizeof(float)) &&
+         same(a->row, b->row, a->total * z);
+  tap_ok(all(c, good), "%s: rows of any number of ranks are the same", what);
+  good = same_map(&a->map, &b->map) && same(a->mean, b->mean, d * z) &&
+         same(a->cov, b->cov, d * d * z);
+  tap_ok(all(c, good), "%s: moments and map are the same", what);
+  tap_ok(all(c, !strcmp(a->crc, b->crc) && strlen(a->crc) == 16), "%s: the crc is the same", what);
+  tap_ok(all(c, same_batches(a, b)), "%s: batches are the same, in pieces too", what);
+  good = same_source(sb_data_truth(a), sb_data_truth(b), a->d) &&
+         same_source(sb_data_fresh(a), sb_data_fresh(b), a->d) &&
+         same_source(sb_data_baseline(a), sb_data_baseline(b), a->d);
+  tap_ok(all(c, good), "%s: sources are the same", what);
+  sb_data_close(sb_comm_self(), b);
+  return a;
+}
+
+/* Largest error of the mean and covariance of the training rows, against zero and what is wanted on
+ * the diagonal. */
+static double moment_error(const sb_data *data, double variance, double *mean_error) {
+  double worst = 0;
+  *mean_error = 0;
+  for (int i = 0; i < data->d; i++)
+    for (int j = 0; j <= i; j++) {
+      double si = 0, sij = 0;
+      for (int64_t k = 0; k < data->n; k++) {
+        const float *x = sb_data_row(data, k);
+        si += (double)x[i];
+        sij += (double)x[i] * (double)x[j];
+      }
+      *mean_error = fmax(*mean_error, fabs(si / (double)data->n));
+      sij /= (double)(data->n - 1);
+      worst = fmax(worst, fabs(sij - data->cov[i * data->d + j]));
+      if (i == j && variance > 0) worst = fmax(worst, fabs(sij - variance));
+    }
+  return worst;
+}
+
+/* raw -> network -> raw, for the first rows. */
+static double there_and_back(const sb_data *data, double (*value)(int64_t, int)) {
+  double worst = 0;
+  for (int64_t i = 0; i < 20; i++) {
+    double raw[16], y[16], again[16], vector[16], matrix[256];
+    for (int j = 0; j < data->raw; j++) raw[j] = value(i, j);
+    sb_affine_forward(&data->map, 1, raw, y);
+    for (int k = 0; k < data->d; k++)
+      worst = fmax(worst, fabs((double)data->x[i * data->d + k] - y[k]) / (1 + fabs(y[k])));
+    sb_affine_back(&data->map, 1, y, again);
+    sb_affine_back_vector(&data->map, 1, y, vector);
+    sb_affine_matrix(&data->map, matrix);
+    for (int k = 0; k < data->d; k++) {
+      for (int j = 0; j < data->raw; j++)
+        y[k] -= matrix[k * data->raw + j] * (raw[j] - data->map.shift[j]);
+      worst = fmax(worst, fabs(y[k]));
+    }
+    for (int j = 0; j < data->raw; j++) {
+      worst = fmax(worst, fabs(again[j] - vector[j] - data->map.shift[j]));
+      if (data->d == data->raw) worst = fmax(worst, fabs(again[j] - raw[j]));
+    }
+  }
+  return worst;
+}
+
+/* --- Laws
+ * ------------------------------------------------------------------------------------------ */
+
+static void laws(const sb_comm *c) {
+  const int64_t sizes[] = {2, 64, 65, 1000};
+  for (int k = 0; k < 4; k++) {
+    char what[64];
+    snprintf(what, sizeof what, "ring of %d rows", (int)sizes[k]);
+    sb_data *data = open_twice(c, what, (sb_data_options){.n = sizes[k], .validation = k ? 0.1 : 0},
+                               law_of("ring"));
+    if (!data) continue;
+    double x[2];
+    sb_law_draw(data->law, sb_noise_key(3, SB_FOR_DATA, 0, 0), sizes[k] - 1, 1, x, NULL);
+    tap_ok((float)x[0] == data->x[2 * sizes[k] - 2] && (float)x[1] == data->x[2 * sizes[k] - 1],
+           "%s: the rows are those of the law", what);
+    tap_ok(data->mixture && data->mixture->k == 6 && data->n_held == (k ? sizes[k] / 10 : 0),
+           "%s: mixture, held-out rows", what);
+    sb_data_close(c, data);
+  }
+  sb_data *data = open_twice(c, "moons", (sb_data_options){.n = 500}, law_of("moons_cfm"));
+  if (data) tap_ok(!data->mixture && data->law, "moons have no density");
+  sb_data_close(c, data);
+  sb_data *again;
+  const sb_data_options o = {.n = 1000};
+  const sb_law_options ring = law_of("ring");
+  if (!tap_ok(!sb_data_open(c, &o, &ring, 3, &again) && !sb_data_open(c, &o, &ring, 4, &data),
+              "another seed opens"))
+    return;
+  tap_ok(strcmp(data->crc, again->crc) && memcmp(data->x, again->x, 80), "and gives other rows");
+  sb_data_close(c, again);
+  sb_data_close(c, data);
+}
+
+/* A Gaussian in three dimensions, whose density is known in any coordinates. */
+static void mapped_density(const sb_comm *c) {
+  double means[] = {1, -2, 3};
+  sb_law_options law = law_of("gaussian");
+  law.dimension = 3, law.variance = 4;
+  law.means = (sb_reals){3, means};
+  for (int std = SB_STD_NONE; std <= SB_STD_WHITEN; std++) {
+    for (int project = 0; project < 2; project++) {
+      sb_data *data;
+      const sb_data_options o = {
+          .n = 5000, .standardise = std, .project = project, .components = project ? 2 : 0};
+      double mean[3], cov[9], error = 0, largest = 0;
+      if (!tap_ok(!sb_data_open(c, &o, &law, 1, &data), "Gaussian, standardise %d, project %d", std,
+                  project)) {
+        printf("# %s\n", sb_message());
+        continue;
+      }
+      sb_mixture_moments(data->mixture, mean, cov);
+      for (int i = 0; i < data->d; i++) {
+        error = fmax(error, fabs(mean[i] - data->mean[i]));
+        for (int j = 0; j < data->d; j++) {
+          error = fmax(error, fabs(cov[i * data->d + j] - data->cov[i * data->d + j]));
+          largest = fmax(largest, fabs(cov[i * data->d + j]));
+        }
+      }
+      tap_close(error / largest, 0, 0.1, "its density moves along");
+      sb_data_close(c, data);
+    }
+  }
+}
+
+/* --- Tables
+ * ---------------------------------------------------------------------------------------- */
+
+static void standardising(const sb_comm *c) {
+  const char *const word[] = {"auto", "none", "centre", "scale", "whiten"};
+  make_table(c, 700, 6, value_at);
+  for (int std = 0; std < 5; std++) {
+    for (int project = 0; project < 2; project++) {
+      char what[64];
+      sb_data_options o = table_of();
+      o.standardise = std, o.project = project, o.validation = 0.25,
+      o.components = project && std != SB_STD_CENTRE ? 3 : 0;
+      snprintf(what, sizeof what, "table, %s%s", word[std], project ? ", pca" : "");
+      sb_data *data = open_twice(c, what, o, (sb_law_options){0});
+      if (!data) continue;
+      double mean,
+          error = moment_error(
+              data, std == SB_STD_WHITEN || (!project && (std == 0 || std == 3)) ? 1 : 0, &mean);
+      if (std != SB_STD_NONE || project) {
+        tap_close(mean, 0, 1e-5, "%s: training rows are centred", what);
+        tap_close(error, 0, 1e-5 * (1 + data->cov[0]), "%s: their covariance is the one told",
+                  what);
+      }
+      tap_close(there_and_back(data, value_at), 0, 1e-10 + 1e-7, "%s: forward, back, matrix", what);
+      tap_ok(data->n == 525 && data->n_held == 175 && data->d == (o.components ? 3 : 6),
+             "%s: sizes", what);
+      sb_data_close(c, data);
+    }
+  }
+}
+
+static void kinds(const sb_comm *c) {
+  double first[3] = {0};
+  for (int k = 0; k < 5; k++) {
+    const sb_kind kind[] = {SB_KIND_F32, SB_KIND_F64, SB_KIND_I32, SB_KIND_I64, SB_KIND_U8};
+    float f[300];
+    double g[300];
+    int32_t h[300];
+    int64_t l[300];
+    unsigned char b[300];
+    const void *rows[] = {f, g, h, l, b};
+    const size_t size[] = {sizeof *f, sizeof *g, sizeof *h, sizeof *l, sizeof *b};
+    for (int i = 0; i < 300; i++)
+      f[i] = (float)(i * 7 % 31),
+      g[i] = h[i] = (int32_t)(l[i] = b[i] = (unsigned char)(i * 7 % 31));
+    sb_data *data = NULL;
+    sb_data_options o = table_of();
+    o.standardise = SB_STD_NONE;
+    const int64_t shapes[][4] = {{300}, {150, 2}, {100, 1, 3}, {50, 3, 2, 1}, {75, 2, 2, 1}};
+    const int64_t width[] = {1, 2, 3, 6, 4};
+    write_table(c, kind[k], k == 4 ? 3 : k + 1, shapes[k], size[k], rows[k]);
+    const sb_status s = sb_data_open(c, &o, NULL, 1, &data);
+    if (!tap_ok(!s && data->d == width[k] && data->total == 300 / width[k],
+                "%d dimensions of type %d", k + 1, k)) {
+      if (!c->rank) printf("# %s\n", sb_message());
+      sb_forget();
+    } else {
+      bool good = true;
+      for (int i = 0; i < 300; i++) good &= data->x[i] == f[i];
+      tap_ok(all(c, good), "its numbers are read");
+      if (k < 3) first[k] = (double)data->x[1];
+    }
+    sb_data_close(c, data);
+  }
+  tap_ok(first[0] == first[1] && first[1] == first[2], "and equal those of other types");
+  make_table(c, 300, 2, value_at);
+  sb_data_options o = table_of();
+  o.n = 77;
+  sb_data *data = open_twice(c, "the first 77 rows", o, (sb_law_options){0});
+  if (data) tap_ok(data->total == 77 && data->d == 2, "are 77 rows");
+  sb_data_close(c, data);
+}
+
+/* Columns of any size keep their digits; a constant one (not exact in binary) is found. */
+static double extreme(int64_t i, int j) {
+  return j == 0   ? 1e-60 * value_at(i, 0)
+         : j == 1 ? 1e60 * value_at(i, 1)
+         : j == 2 ? 1e9 + value_at(i, 2)
+                  : value_at(i, 3);
+}
+
+static double one_constant(int64_t i, int j) { return j == 1 ? 0.1 : value_at(i, j); }
+static double two_directions(int64_t i, int j) {
+  return value_at(i, 0) * (j + 1) + value_at(i, 1) * (j * j);
+}
+
+static void hard_tables(const sb_comm *c) {
+  double mean, error;
+  make_table(c, 400, 4, extreme);
+  sb_data *data = open_twice(c, "columns of 1e-60 and 1e60", table_of(), (sb_law_options){0});
+  if (data) {
+    error = moment_error(data, 1, &mean);
+    tap_ok(error < 1e-5 && mean < 1e-5, "are scaled to one");
+  }
+  sb_data_close(c, data);
+  make_table(c, 100, 4, one_constant);
+  sb_data_options o = table_of();
+  o.project = SB_PROJECT_PCA;
+  data = open_twice(c, "pca with a constant column", o, (sb_law_options){0});
+  if (data) tap_ok(data->d == 3 && data->map.scale[1] == 1, "leaves it out");
+  if (data)
+    tap_close(data->cov[0] + data->cov[4] + data->cov[8], 3, 1e-9,
+              "and keeps the variance of the others");
+  sb_data_close(c, data);
+  make_table(c, 100, 5, two_directions);
+  data = open_twice(c, "rows of a plane in five dimensions", o, (sb_law_options){0});
+  if (data) tap_ok(data->d == 2, "have two components");
+  sb_data_close(c, data);
+  o.project = SB_PROJECT_NONE, o.standardise = SB_STD_CENTRE;
+  data = open_twice(c, "a singular covariance", o, (sb_law_options){0});
+  if (data) {
+    double x[500];
+    const sb_source fit = sb_data_baseline(data);
+    tap_ok(!fit.draw(fit.self, 0, 100, x), "has a Gaussian fit all the same");
+    tap_close(x[495] - 2 * x[496] + x[497], (x[496] - 2 * x[497] + x[498]), 1e-3,
+              "which lies in the plane");
+  }
+  sb_data_close(c, data);
+}
+
+/* --- Batches and sources
+ * ---------------------------------------------------------------------------- */
+
+static void batches(const sb_comm *c) {
+  sb_data *data;
+  const sb_data_options o = {.n = 101, .validation = 0.1};
+  const sb_law_options law = law_of("ring");
+  if (!tap_ok(!sb_data_open(c, &o, &law, 3, &data), "101 rows, 10 of them held out")) return;
+  const int64_t epochs[] = {0, 1, 255, 256, 70000, INT64_C(5000000000)}, before = sb_mem_now();
+  int64_t first[6];
+  for (int e = 0; e < 6; e++) {
+    int seen[91] = {0};
+    bool good = true;
+    first[e] = 0;
+    for (int64_t p = 0; p < 91; p++) {
+      const int64_t i = sb_data_order(data, 9, epochs[e] * 91 + p);
+      good &= i >= 0 && i < 91 && !seen[i]++;
+      if (p < 8) first[e] = first[e] * 91 + i;
+    }
+    tap_ok(good, "epoch %lld shows each training row once", (long long)epochs[e]);
+    for (int k = 0; k < e; k++)
+      if (first[k] == first[e]) tap_ok(0, "and in an order of its own");
+  }
+  float x[300 * 2];
+  bool good = true;
+  sb_data_batch(data, 9, 1000000, 300, 0, 300, x);
+  for (int64_t r = 0; r < 300; r++)
+    good &=
+        !memcmp(x + 2 * r, sb_data_row(data, sb_data_order(data, 9, 300000000 + r)), 2 * sizeof *x);
+  tap_ok(good, "a batch larger than the data goes through several epochs");
+  int64_t last = -1;
+  good = true;
+  for (int64_t i = 0; i < 101; i++) {
+    good &= data->row[i] > last;
+    last = i == 90 ? -1 : data->row[i];
+  }
+  tap_ok(good && sb_data_held(data, 0) == data->x + 2 * data->row[91],
+         "training and held-out rows ascend");
+  tap_ok(sb_mem_now() == before, "batches allocate nothing");
+  sb_data_close(c, data);
+}
+
+/* How many of the n points stand in the training (held-out) rows. */
+static int64_t found(const sb_data *data, int64_t n, const double *x, int held) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t k = 0; k < (held ? data->n_held : data->n); k++) {
+      const float *row = held ? sb_data_held(data, k) : sb_data_row(data, k);
+      if (x[i * data->d] == (double)row[0] && x[i * data->d + 1] == (double)row[1]) {
+        count++;
+        break;
+      }
+    }
+  return count;
+}
+
+static void sources(const sb_comm *c) {
+  double x[1000], y[1000];
+  sb_data *data;
+  sb_data_options o = table_of();
+  make_table(c, 200, 2, value_at);
+  for (int held = 0; held < 2; held++) {
+    o.validation = held ? 0.3 : 0;
+    if (!tap_ok(!sb_data_open(c, &o, NULL, 3, &data),
+                held ? "table with held-out rows" : "table without"))
+      return;
+    const sb_source truth = sb_data_truth(data), fresh = sb_data_fresh(data);
+    tap_ok(truth.most == (held ? 60 : 100) && fresh.most == (held ? 140 : 100),
+           "its sources know their size");
+    bool good = !truth.draw(truth.self, 0, 60, x) && !fresh.draw(fresh.self, 1, 60, y);
+    good &= found(data, 60, x, held) == 60 && found(data, 60, y, 0) == 60;
+    tap_ok(all(c, good), "truth is held-out rows where there are some, fresh is training rows");
+    int shared = 0, twice = 0;
+    for (int i = 0; i < 60; i++)
+      for (int k = 0; k < 60; k++)
+        shared += x[2 * i] == y[2 * k], twice += k < i && x[2 * i] == x[2 * k];
+    tap_ok(!shared && !twice, "no row is in both, or twice in one");
+    good = !truth.draw(truth.self, 1, 60, y) && memcmp(x, y, 60 * 2 * sizeof *x);
+    good &= !truth.draw(truth.self, 0, 500, x) && found(data, 500, x, held) == 500;
+    tap_ok(good, "replicates differ, and any number of points can be had");
+    double *points;
+    int64_t n;
+    tap_ok(!sb_data_points(data, held, &points, &n) && n == (held ? 60 : 200) &&
+               found(data, n, points, held) == n,
+           "all rows as doubles");
+    sb_mem_free(points);
+    sb_data_close(c, data);
+  }
+  enum { N = 20000 };
+  double *z, mean = 0, var = 0, mixed = 0;
+  o.validation = 0;
+  if (SB_NEW(&z, 2 * N, "draws") || !tap_ok(!sb_data_open(c, &o, NULL, 3, &data), "table again"))
+    return;
+  const sb_source fit = sb_data_baseline(data);
+  tap_ok(!fit.draw(fit.self, 0, N, z) && fit.most == 0, "baseline draws");
+  for (int i = 0; i < N; i++)
+    mean += z[2 * i + 1] / N, var += z[2 * i + 1] * z[2 * i + 1] / N,
+        mixed += z[2 * i] * z[2 * i + 1] / N;
+  tap_close(mean, data->mean[1], 0.03, "their mean is that of the rows");
+  tap_close(var, data->cov[3], 0.05, "their variance too");
+  tap_close(mixed, data->cov[1], 0.05, "and their correlation");
+  sb_mem_free(z);
+  sb_data_close(c, data);
+}
+
+/* --- Bad input
+ * --------------------------------------------------------------------------------------- */
+
+static double with_nan(int64_t i, int j) {
+  return (i == 150 || i == 130) && j == 2 ? NAN : value_at(i, j);
+}
+static double with_inf(int64_t i, int j) { return i == 7 && j == 0 ? -INFINITY : value_at(i, j); }
+static double with_huge(int64_t i, int j) { return i == 3 && j == 1 ? 1e101 : value_at(i, j); }
+static double with_large(int64_t i, int j) { return i == 70 && j == 1 ? 1e50 : value_at(i, j); }
+static double all_equal(int64_t i, int j) { return 4 + 0 * (double)(i + j); }
+
+static void refused(const sb_comm *c, const char *what, sb_data_options o, sb_law_options law,
+                    const char *text) {
+  sb_data *data = NULL;
+  const int64_t before = sb_mem_now();
+  const sb_status s = sb_data_open(c, &o, &law, 1, &data);
+  const bool good = s == SB_USE && !data && strstr(sb_message(), text) && sb_mem_now() == before;
+  if (!tap_ok(all(c, good), "refused: %s", what)) {
+    printf("# rank %d: status %d, message %s, %lld bytes kept\n", c->rank, (int)s, sb_message(),
+           (long long)(sb_mem_now() - before));
+    sb_data_close(c, data);
+  }
+  sb_forget();
+}
+
+static void bad_options(const sb_comm *c) {
+  const sb_law_options none = {0}, ring = law_of("ring");
+  sb_law_options wrong = ring;
+  wrong.dimension = 5;
+  make_table(c, 10, 3, value_at);
+  refused(c, "neither law nor table", (sb_data_options){.n = 5}, none, "data.law or data.file");
+  sb_data_options o = table_of();
+  refused(c, "law and table", o, ring, "both");
+  refused(c, "a law without n", (sb_data_options){.n = 0}, ring, "data.n");
+  refused(c, "one draw", (sb_data_options){.n = 1}, ring, "at least two");
+  refused(c, "a negative n", (sb_data_options){.n = -1}, ring, "-1");
+  refused(c, "a law of another dimension", (sb_data_options){.n = 9}, wrong, "dimension");
+  refused(c, "too few rows left", (sb_data_options){.n = 3, .validation = 0.9}, ring,
+          "leaves 1 of 3 rows");
+  refused(c, "validation beyond its range", (sb_data_options){.n = 30, .validation = 0.95}, ring,
+          "0.95");
+  refused(c, "validation that is no number", (sb_data_options){.n = 30, .validation = NAN}, ring,
+          "validation");
+  refused(c, "components without pca", (sb_data_options){.n = 30, .components = 1}, ring, "pca");
+  o.project = SB_PROJECT_PCA, o.components = 4;
+  refused(c, "more components than columns", o, none, "3 columns");
+  o.components = 3, o.n = 3;
+  refused(c, "more components than rows", o, none, "at most 2");
+  o = table_of(), o.n = 11;
+  refused(c, "more rows than the table has", o, none, "has 10 rows");
+  o = table_of(), o.dataset = (char[]){"/y"};
+  refused(c, "a dataset that is not there", o, none, "/y");
+  o = table_of(), o.file = (char[]){"no/such/table.h5"};
+  refused(c, "a file that is not there", o, none, "no/such/table.h5");
+}
+
+static void bad_tables(const sb_comm *c) {
+  const sb_law_options none = {0};
+  sb_data_options o = table_of(), project = o, whiten = o, raw = o;
+  project.project = SB_PROJECT_PCA, whiten.standardise = SB_STD_WHITEN,
+  raw.standardise = SB_STD_NONE;
+  write_table(c, SB_KIND_F64, 2, (int64_t[]){0, 3}, 8, NULL);
+  refused(c, "no rows", o, none, "no rows");
+  write_table(c, SB_KIND_F64, 2, (int64_t[]){5, 0}, 8, NULL);
+  refused(c, "no columns", o, none, "no columns");
+  make_table(c, 1, 3, value_at);
+  refused(c, "one row", o, none, "at least two");
+  make_table(c, 200, 3, with_nan);
+  refused(c, "not a number", o, none, "row 130, column 2 (counted from 0) is not a number");
+  make_table(c, 200, 3, with_inf);
+  refused(c, "infinity", o, none, "row 7, column 0 (counted from 0) is infinite");
+  make_table(c, 200, 3, with_huge);
+  refused(c, "beyond 1e100", o, none, "row 3, column 1");
+  make_table(c, 200, 3, with_large);
+  refused(c, "too large for float", raw, none, "row 70 ");
+  make_table(c, 200, 3, one_constant);
+  refused(c, "a constant column", o, none, "column 1 (counted from 0) is 0.1 in all");
+  refused(c, "whitening a constant column", whiten, none, "spread in 2 of 3 directions");
+  project.components = 3;
+  refused(c, "components without a spread", project, none, "2 directions only");
+  project.components = 0;
+  make_table(c, 200, 3, all_equal);
+  refused(c, "pca of equal rows", project, none, "equal");
+  make_table(c, 1000, 3, value_at);
+  setenv("SB_MEMORY_LIMIT", "20000", 1);
+  refused(c, "more than the memory", o, none, "20000 are available");
+  unsetenv("SB_MEMORY_LIMIT");
+  make_table(c, 300, 2, value_at);
+}
+
+/* Every allocation of the last rank fails once: all ranks learn it, and nothing is left behind. */
+static void no_memory(const sb_comm *c, const char *what, sb_data_options o, sb_law_options law) {
+  sb_data *data = NULL;
+  sb_status s = SB_SYS;
+  int64_t k = 0;
+  bool good = true;
+  for (; s && good && k < 300; k++) {
+    const int64_t before = sb_mem_now();
+    if (c->rank == c->size - 1) sb_mem_fail_after((long)k);
+    s = sb_data_open(c, &o, &law, 1, &data);
+    sb_mem_fail_after(-1);
+    if (s)
+      good =
+          all(c, s == SB_SYS && !data && strstr(sb_message(), "memory") && sb_mem_now() == before);
+    if (!good)
+      printf("# rank %d, allocation %lld: %d %s, %lld\n", c->rank, (long long)k, (int)s,
+             sb_message(), (long long)(sb_mem_now() - before));
+    sb_forget();
+  }
+  tap_ok(good && !s && k > 10, "%s without memory, %lld times", what, (long long)k - 1);
+  sb_data_close(c, data);
+}
+
+int main(int argc, char **argv) {
+  sb_comm *c = NULL;
+  if (argc > 1) setenv("SB_EMULATE_NODES", argv[1], 1);
+  if (sb_comm_start(&argc, &argv, &c)) return 3;
+  tap_rank = c->rank;
+  snprintf(path, sizeof path, "%s/t_data.h5", getenv("SCRATCH") ? getenv("SCRATCH") : ".");
+  laws(c);
+  mapped_density(c);
+  standardising(c);
+  kinds(c);
+  hard_tables(c);
+  batches(c);
+  sources(c);
+  bad_options(c);
+  bad_tables(c);
+  no_memory(c, "a law",
+            (sb_data_options){.n = 200, .validation = 0.1, .standardise = SB_STD_WHITEN},
+            law_of("ring"));
+  no_memory(c, "a table", table_of(), (sb_law_options){0});
+  const int status = tap_done();
+  sb_comm_finish(c);
+  return status;
+}
