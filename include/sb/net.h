@@ -95,5 +95,9 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
  *  added, rows summed in order; dx [rows, in] = the gradient with respect to x. Each may be NULL. May be
  *  called again with another dy. */
 void sb_tape_backward(sb_tape *tape, const float *dy, float *g, float *dx);
+/** The same gradient, by the kernel `quantise` added to the exact sums [size], tensor by tensor while it
+ *  is in the cache: the bits of sb_tape_backward followed by quantise, sooner. Returns -1, or the first
+ *  slot that has an entry which is not finite or too large. */
+int sb_tape_accumulate(sb_tape *tape, const float *dy, int64_t *sum, float *dx);
 
 #endif

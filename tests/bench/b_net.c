@@ -13,6 +13,7 @@ typedef struct bench {
   sb_net net;
   sb_tape *tape;
   float *p, *g, *x, *y, *t;
+  int64_t *sum;
 } bench;
 
 static void must(sb_status s) {
@@ -28,6 +29,16 @@ static void timed(bench *b) { sb_tape_forward(b->tape, SB_BLOCK, b->x, b->t, b->
 static void both(bench *b) {
   forward(b);
   sb_tape_backward(b->tape, b->y, b->g, NULL);
+}
+
+static void sums(bench *b) {
+  forward(b);
+  sb_tape_accumulate(b->tape, b->y, b->sum, NULL);
+}
+
+static void sums_apart(bench *b) {
+  both(b);
+  sb_kernel()->quantise(b->net.size, b->g, b->sum);
 }
 
 static void both_timed(bench *b) {
@@ -71,6 +82,7 @@ static void width(int h, int time, int backward) {
   must(sb_tape_open(&b.net, backward, &b.tape));
   must(SB_NEW(&b.p, b.net.size, "p"));
   must(SB_NEW(&b.g, b.net.size, "g"));
+  must(SB_NEW(&b.sum, b.net.size, "sums"));
   must(SB_NEW(&b.x, SB_BLOCK * 2, "x"));
   must(SB_NEW(&b.y, SB_BLOCK * 2, "y"));
   must(SB_NEW(&b.t, SB_BLOCK, "t"));
@@ -84,14 +96,16 @@ static void width(int h, int time, int backward) {
     row(&b, "forward", forward, flops);
   } else if (time == 0) {
     row(&b, "forward and backward", both, 3 * flops);
+    row(&b, "forward, backward and exact sums", sums, 3 * flops);
+    row(&b, "forward, backward, then exact sums", sums_apart, 3 * flops);
     row(&b, "load", load, 0);
   } else {
     row(&b, "32 features, time per row: forward", timed, flops);
     row(&b, "32 features, time per row: forward and backward", both_timed, 3 * flops);
   }
   sb_tape_close(b.tape);
-  void *blocks[] = {b.p, b.g, b.x, b.y, b.t};
-  for (int i = 0; i < 5; i++) sb_mem_free(blocks[i]);
+  void *blocks[] = {b.p, b.g, b.x, b.y, b.t, b.sum};
+  for (int i = 0; i < 6; i++) sb_mem_free(blocks[i]);
 }
 
 int main(int argc, char **argv) {

@@ -324,6 +324,34 @@ static void test_again(trial *a, const char *name) {
   sb_mem_free(dx);
 }
 
+/* Exact sums of parts against exact sums of the whole gradient. */
+static void test_sums(trial *a, const char *name) {
+  int64_t *sum, *want, n = a->net.size;
+  must(SB_NEW(&sum, n, "sum"));
+  must(SB_NEW(&want, n, "sum"));
+  int good = 1;
+  for (int timed = 0; timed <= 1; timed++) {
+    sb_tape_forward(a->tape, 50, a->x, timed ? a->t : NULL, a->y);
+    sb_tape_backward(a->tape, a->dy, a->g, NULL);
+    sb_kernel()->quantise(n, a->g, want);
+    good &= sb_tape_accumulate(a->tape, a->dy, sum, a->dx) == -1;
+    good &= memcmp(sum, want, (size_t)n * sizeof *sum) == 0;
+  }
+  tap_ok(good, "%s: exact sums of the gradient", name);
+  float keep = a->dy[0];
+  a->dy[0] = NAN;
+  tap_ok(sb_tape_accumulate(a->tape, a->dy, sum, NULL) == 0, "%s: a bad number shows", name);
+  a->dy[0] = keep;
+  a->x[0] = 1e6f;
+  sb_tape_forward(a->tape, 50, a->x, a->t, a->y);
+  for (int i = 0; i < 50 * plain.out; i++) a->dy[i] = 1000;
+  tap_ok(sb_tape_accumulate(a->tape, a->dy, sum, NULL) >= 0, "%s: so does a large one", name);
+  numbers(1, (int64_t)SB_BLOCK * plain.in, 2, a->x);
+  numbers(2, (int64_t)SB_BLOCK * plain.out, 1, a->dy);
+  sb_mem_free(sum);
+  sb_mem_free(want);
+}
+
 /* A tape without backward, and memory that is not aligned. */
 static void test_forward_only(trial *a, const char *name) {
   int in = plain.in, out = plain.out;
@@ -392,6 +420,7 @@ static void test_bits(void) {
     test_rows(NULL, &a, name);
     test_bad_row(&a, name);
     test_again(&a, name);
+    test_sums(&a, name);
     test_forward_only(&a, name);
     test_time(&a, name);
     trial_close(&a);

@@ -1,0 +1,95 @@
+/* A network on one tile of rows, backward: see sb/net.h.
+ *
+ * The gradient goes to floats (g), or by parts of SB_BLOCK rows of a weight, while they are in the
+ * nearest cache, to exact sums of integers. */
+#include <string.h>
+
+#include "tape.h"
+
+typedef struct target {
+  float *g;     /* the whole gradient, or NULL             */
+  int64_t *sum; /* exact sums, or NULL                     */
+  int bad;      /* first slot with a bad number, or SLOTS  */
+} target;
+
+enum { SLOTS = 2 * (SB_NET_MAX_DEPTH + 1) };
+
+/* Adds part [n] of a slot, which begins at offset, to the sums. */
+static void add_part(target *to, int slot, int64_t n, const float *part, int64_t offset) {
+  if (to->sum && sb_kernel()->quantise(n, part, to->sum + offset) && slot < to->bad) to->bad = slot;
+}
+
+/* out [n, ld] = rows i .. i + n - 1 of a^T dz. Of a narrow layer the transpose dz^T a is computed,
+ * which has the same bits and fills the vectors. */
+static void weight_rows(const sb_tape *t, const layer *l, const float *dz, int i, int n,
+                        float *out) {
+  const sb_kernels *k = sb_kernel();
+  if (l->out > SB_NARROW || n < SB_LANES) {
+    k->gemm(n, l->ld, t->rows, l->input + i, 1, l->input_ld, dz, l->ld, out, l->ld, 0);
+    return;
+  }
+  int width = SB_PAD(n);
+  k->gemm(l->out, width, t->rows, dz, 1, l->ld, l->input + i, l->input_ld, t->narrow, width, 0);
+  memset(out, 0, (size_t)n * (size_t)l->ld * sizeof *out);
+  for (int j = 0; j < l->out; j++)
+    for (int r = 0; r < n; r++) out[r * l->ld + j] = t->narrow[j * width + r];
+}
+
+/* Gradient of weight and bias of a layer, dz [rows, ld] that of its z. */
+static void layer_gradient(const sb_tape *t, const layer *l, const float *dz, target *to) {
+  const sb_kernels *k = sb_kernel();
+  int slot = 2 * (int)(l - t->layers);
+  int folded = slot == 0 && !t->timed ? t->time : 0, plain = l->in - folded;
+  float *bias = to->g ? to->g + l->bias : t->bias, *weight = to->g ? to->g + l->weight : t->part;
+  k->column_sum(t->rows, l->ld, dz, bias);
+  add_part(to, slot + 1, l->ld, bias, l->bias);
+  for (int i = 0, n; i < l->in; i += n) {
+    int left = i < plain ? plain - i : l->in - i;
+    n = to->g || left < SB_BLOCK ? left : SB_BLOCK;
+    if (i < plain)
+      weight_rows(t, l, dz, i, n, weight);
+    else /* one time for all rows: features and sum of the rows */
+      k->gemm(n, l->ld, 1, t->features + i - plain, 1, 1, bias, l->ld, weight, l->ld, 0);
+    add_part(to, slot, (int64_t)n * l->ld, weight, l->weight + (int64_t)i * l->ld);
+    if (to->g) weight += (int64_t)n * l->ld;
+  }
+}
+
+static void backward(sb_tape *t, const float *dy, target *to, float *dx) {
+  const sb_kernels *k = sb_kernel();
+  layer *last = &t->layers[t->depth], *first = &t->layers[0];
+  float *da = t->delta[0], *dz, *other = t->delta[1];
+  int rows = t->rows;
+  memset(da, 0, (size_t)rows * (size_t)last->ld * sizeof *da);
+  sb_tape_copy(rows, t->out, dy, t->out, da, last->ld);
+  for (layer *l = last;; l--) { /* da: gradient of the output of l */
+    int64_t n = (int64_t)rows * l->ld;
+    dz = da;
+    if (l->skip) dz = memcpy(other, da, (size_t)n * sizeof *da);
+    if (l->slope) k->multiply(n, l->slope, dz);
+    if (to->g || to->sum) layer_gradient(t, l, dz, to);
+    if (l == first) break;
+    float *below = l->skip ? da : other;
+    sb_panel_product(rows, l->turned_ld, l->out, dz, l->ld, l->turned, l->out, below, l->turned_ld,
+                     l->skip);
+    other = below == da ? other : da;
+    da = below;
+  }
+  if (!dx) return;
+  if (!t->turned_ready) sb_tape_turn(t, first);
+  t->turned_ready = 1;
+  sb_panel_product(rows, first->turned_ld, first->out, dz, first->ld, first->turned, first->out,
+                   other, first->turned_ld, 0);
+  sb_tape_copy(rows, t->in, other, first->turned_ld, dx, t->in);
+}
+
+void sb_tape_backward(sb_tape *tape, const float *dy, float *g, float *dx) {
+  target to = {g, NULL, SLOTS};
+  backward(tape, dy, &to, dx);
+}
+
+int sb_tape_accumulate(sb_tape *tape, const float *dy, int64_t *sum, float *dx) {
+  target to = {NULL, sum, SLOTS};
+  backward(tape, dy, &to, dx);
+  return to.bad < SLOTS ? to.bad : -1;
+}

@@ -1,0 +1,61 @@
+/* A network on one tile of rows, forward: see sb/net.h. */
+#include <string.h>
+
+#include "tape.h"
+
+/* The first bias, with the share of the features where all rows have one time. */
+static const float *first_bias(sb_tape *t) {
+  const layer *l = &t->layers[0];
+  const float *bias = t->p + l->bias, *weight = t->p + l->weight + (int64_t)t->in * l->ld;
+  if (t->time == 0 || t->timed) return bias;
+  if (!t->bias_ready) {
+    memcpy(t->first_bias, bias, (size_t)l->ld * sizeof *bias);
+    sb_kernel()->gemm(1, l->ld, t->time, t->features, t->time, 1, weight, l->ld, t->first_bias,
+                      l->ld, 1);
+    t->bias_ready = 1;
+  }
+  return t->first_bias;
+}
+
+/* y += x; n padded */
+static void add(int64_t n, const float *x, float *y) {
+  for (int64_t i = 0; i < n; i += SB_LANES)
+    for (int64_t j = i; j < i + SB_LANES; j++) y[j] += x[j];
+}
+
+/* z = a W, without the bias */
+static void product(const sb_tape *t, const layer *l, const float *a, ptrdiff_t a_ld, float *z) {
+  int depth = l == t->layers && !t->timed ? t->in : l->in;
+  if (l->packed)
+    sb_panel_product(t->rows, l->ld, depth, a, a_ld, l->packed, l->in, z, l->ld, 0);
+  else
+    sb_kernel()->gemm(t->rows, l->ld, depth, a, a_ld, 1, t->p + l->weight, l->ld, z, l->ld, 0);
+}
+
+void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, float *y) {
+  const sb_kernels *k = sb_kernel();
+  layer *first = &tape->layers[0], *last = &tape->layers[tape->depth];
+  const float *a = x;
+  ptrdiff_t a_ld = tape->in;
+  tape->rows = rows;
+  tape->timed = t && tape->time;
+  const float *bias = first_bias(tape);
+  if (tape->backward || tape->timed) {
+    sb_tape_copy(rows, tape->in, x, tape->in, first->input, first->input_ld);
+    if (tape->timed) sb_net_features(tape->time, rows, t, first->input + tape->in, first->input_ld);
+    a = first->input;
+    a_ld = first->input_ld;
+  }
+  for (layer *l = first; l < last; l++) {
+    float *z = l[1].input;
+    product(tape, l, a, a_ld, z);
+    k->activate(tape->act, rows, l->ld, bias, z, l->slope);
+    if (l->skip) add((int64_t)rows * l->ld, a, z);
+    a = z;
+    a_ld = l->ld;
+    bias = tape->p + l[1].bias;
+  }
+  product(tape, last, a, a_ld, tape->output);
+  k->add_bias(rows, last->ld, bias, tape->output);
+  sb_tape_copy(rows, tape->out, tape->output, last->ld, y, tape->out);
+}
