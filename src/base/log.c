@@ -13,7 +13,7 @@ void sb_log_start(int rank, int quiet) {
   hushed = quiet;
 }
 
-void sb_log(const char *format, ...) {
+void sb_say(const char *format, ...) {
   if (!speaks || hushed) return;
   va_list list;
   va_start(list, format);

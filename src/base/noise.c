@@ -7,8 +7,6 @@
 
 #include "sb/kernel.h"
 
-enum { ROUNDS = 6 };
-
 static philox4x32_ctr_t words_of(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {
   philox4x32_ctr_t c = {{c0, c1, c2, c3}};
   philox4x32_key_t k = {{(uint32_t)key, (uint32_t)(key >> 32)}};
@@ -67,12 +65,13 @@ int64_t sb_noise_permute(uint64_t key, int64_t n, uint32_t epoch, int64_t i) {
   if (n <= 1) return 0;
   int half = 1;
   while ((uint64_t)(n - 1) >> (2 * half)) half++;
+  uint64_t rounds = half < 3 ? 20 : 6; /* few bits mix slowly */
   uint64_t mask = (UINT64_C(1) << half) - 1, x = (uint64_t)i,
            inner = mix(key ^ mix(epoch + 0x9e3779b97f4a7c15u));
   do {
     uint64_t left = x >> half, right = x & mask;
-    for (uint64_t round = 0; round < ROUNDS; round++) {
-      uint64_t image = left ^ (mix(inner + (right << 3 | round)) & mask);
+    for (uint64_t round = 0; round < rounds; round++) {
+      uint64_t image = left ^ (mix(inner + (right << 5 | round)) & mask);
       left = right, right = image;
     }
     x = left << half | right;

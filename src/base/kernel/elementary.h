@@ -45,10 +45,11 @@ static inline vf vf_expm1(vf x) {
   return vf_fma(scale, m, scale - 1.0f);
 }
 
-/* 2^t for |t| <= 126; 7.5e-8. */
-static inline vf vf_exp2(vf t) {
-  vf round = t + SB_ROUND;
-  vf f = t - (round - SB_ROUND);
+/* exp(-x) for |x| <= 86: 2^n times a polynomial of the rest; 7.5e-8, and 2e-8 |x| from the product.
+ */
+static inline vf vf_exp_minus(vf x) {
+  vf round = vf_fma(x, vf_all((float)-SB_LOG2E), vf_all(SB_ROUND));
+  vf f = vf_fma(x, vf_all((float)-SB_LOG2E), SB_ROUND - round);
   vf p = vf_fma(f, vf_all(0.00132763525f), vf_all(0.00967565551f));
   p = vf_fma(p, f, vf_all(0.0555071458f));
   p = vf_fma(p, f, vf_all(0.240221173f));

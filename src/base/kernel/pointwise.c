@@ -14,12 +14,12 @@ typedef struct pair {
   vf value, slope;
 } pair;
 
-/* Relative error 1e-6 where z > -87; the slope is s + y (1 - s). */
+/* With e = exp(-z) and s = 1 / (1 + e) the slope is s + z s (1 - s) = s (1 + z s e). */
 static inline pair silu(vf z) {
-  vf t = vf_min(vf_all(124.0f), vf_max(vf_all(-124.0f), z * (float)-SB_LOG2E));
-  vf s = vf_reciprocal(1.0f + vf_exp2(t));
+  vf e = vf_exp_minus(vf_min(vf_all(86.0f), vf_max(vf_all(-86.0f), z)));
+  vf s = vf_reciprocal(1.0f + e);
   vf y = z * s;
-  return (pair){y, vf_fma(y, 1.0f - s, s)};
+  return (pair){y, vf_fma(y, e, vf_all(1.0f)) * s};
 }
 
 static inline pair relu(vf z) {
