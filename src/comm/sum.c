@@ -7,8 +7,11 @@
 #include "sb/mem.h"
 
 #define BAD     (SB_SUM_LIMBS - 1) /* this entry counts terms that have no place */
-#define LOWEST  (-128)             /* weight of bit 0 of limb 0: 2^LOWEST        */
 #define LARGEST 0x1p94
+
+/* Weight of bit 0 of each limb, and its inverse. */
+static const double weight[BAD] = {0x1p-128, 0x1p-96, 0x1p-64, 0x1p-32, 1, 0x1p32, 0x1p64};
+static const double inverse[BAD] = {0x1p128, 0x1p96, 0x1p64, 0x1p32, 1, 0x1p-32, 0x1p-64};
 
 void sb_sum_add(sb_sum *s, double x) {
   if (!(fabs(x) < LARGEST)) {
@@ -18,10 +21,9 @@ void sb_sum_add(sb_sum *s, double x) {
   /* From the top limb down: each takes the integer part at its weight, which is exact, and leaves
    * the rest, also exact. */
   for (int i = BAD - 1; i >= 0 && x != 0; i--) {
-    const int weight = LOWEST + 32 * i;
-    const int64_t part = (int64_t)(x * __builtin_ldexp(1, -weight));
+    const int64_t part = (int64_t)(x * inverse[i]);
     s->limb[i] += part;
-    x -= (double)part * __builtin_ldexp(1, weight);
+    x -= (double)part * weight[i];
   }
 }
 
@@ -35,7 +37,7 @@ double sb_sum_value(const sb_sum *s) {
     carry = (v + (INT64_C(1) << 31)) >> 32;
     limb[i] = i < BAD - 1 ? v - carry * (INT64_C(1) << 32) : v;
   }
-  for (int i = 0; i < BAD; i++) value += (double)limb[i] * __builtin_ldexp(1, LOWEST + 32 * i);
+  for (int i = 0; i < BAD; i++) value += (double)limb[i] * weight[i];
   return value;
 }
 
