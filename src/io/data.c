@@ -56,25 +56,27 @@ static int add_boxes(hid_t space, const rows *r, int level, hsize_t start[4], in
   return bad | add_boxes(space, r, level, start, i1 * inner, last);
 }
 
-/* One collective transfer of rows first .. first+count-1 between a dataset and memory. */
-static herr_t transfer(hid_t set, int write, hid_t type, const rows *r, int64_t first,
-                       int64_t count, hid_t how, void *data) {
+/* One collective transfer of rows first .. first+count-1 between a dataset and memory; NULL, or why
+ * it failed. */
+static const char *transfer(hid_t set, int write, hid_t type, const rows *r, int64_t first,
+                            int64_t count, hid_t how, void *data) {
   hsize_t start[4] = {0}, elements = (hsize_t)(count * r->width);
   const hid_t file = H5Dget_space(set), memory = H5Screate_simple(1, &elements, NULL);
   static char none[8]; /* an empty rank takes part with an address that is not NULL */
-  herr_t bad =
-      H5Sselect_none(file) < 0 ||
-      (count ? add_boxes(file, r, 0, start, first, first + count) : H5Sselect_none(memory)) != 0;
+  int bad = H5Sselect_none(file) < 0;
+  bad |= count ? add_boxes(file, r, 0, start, first, first + count) : H5Sselect_none(memory) < 0;
+  const char *why = bad ? sb_h5_why() : NULL;
   if (bad) { /* still takes part, with nothing: the others wait in the transfer */
     H5Sselect_none(file);
     H5Sselect_none(memory);
   }
   if (!data) data = none;
-  bad |= (write ? H5Dwrite(set, type, memory, file, how, data)
-                : H5Dread(set, type, memory, file, how, data)) < 0;
+  if ((write ? H5Dwrite(set, type, memory, file, how, data)
+             : H5Dread(set, type, memory, file, how, data)) < 0)
+    why = sb_h5_why();
   H5Sclose(memory);
   H5Sclose(file);
-  return bad;
+  return why;
 }
 
 /* A number that its new type cannot hold ends a conversion. Precision may be lost. */
@@ -101,13 +103,13 @@ static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int wr
     int64_t at = k * each < count ? k * each : count;
     const int64_t n = count - at < each ? count - at : each;
     void *part = n ? (char *)data + at * bytes : NULL;
-    if (transfer(set, write, sb_kind_type(kind), r, first + at, n, how, part) == 0 || s) continue;
+    const char *why = transfer(set, write, sb_kind_type(kind), r, first + at, n, how, part);
+    if (!why || s) continue;
     if (refused)
       s = sb_fail(SB_USE, "%s: %s holds a number that %s cannot hold", f->path, path,
                   sb_kind_name(kind));
     else
-      s = sb_fail(SB_SYS, "%s: cannot %s %s: %s", f->path, write ? "write" : "read", path,
-                  sb_h5_why());
+      s = sb_fail(SB_SYS, "%s: cannot %s %s: %s", f->path, write ? "write" : "read", path, why);
   }
   H5Pclose(how);
   return s;

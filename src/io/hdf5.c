@@ -14,13 +14,11 @@
 #define ALIGN_FROM 4194304 /* datasets from this size on begin at a multiple of ALIGN */
 #define ALIGN      1048576
 
-/* The library never prints, never waits for others when a process ends, and never asks for locks,
- * which some parallel file systems refuse; a file has its name only when it is whole, so that no
- * lock is needed. */
-static void settle(void) {
-  static int settled;
-  if (settled) return;
-  settled = 1;
+/* The library never prints, never asks for locks, which some parallel file systems refuse (a file
+ * has its name only when it is whole), and never ends itself: at the end of MPI it would close once
+ * more what it could not close before, and crash. It registers for the end of MPI unless it starts
+ * before MPI does, so it starts before main. */
+__attribute__((constructor)) static void settle(void) {
   setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
   H5dont_atexit();
   H5open();
@@ -88,12 +86,22 @@ sb_status sb_h5_meta(sb_file *f) {
   return s;
 }
 
+/* Reserves the room that all datasets need, so that a full disk is found by one rank and before the
+ * transfers. */
+static sb_status reserve(sb_file *f) {
+  hsize_t bytes = 0;
+  if (f->meta < 0) return SB_OK;
+  if (H5Fget_filesize(f->meta, &bytes) < 0)
+    return sb_fail(SB_SYS, "%s: of unknown size: %s", f->path, sb_h5_why());
+  return sb_reserve_local(f->part, f->path, (int64_t)bytes);
+}
+
 sb_status sb_h5_data(sb_file *f) {
   sb_status s = SB_OK;
   if (f->broken || f->data >= 0) return f->broken;
   if (f->part && f->comm->rank == 0) {
-    s = close_handle(f, &f->meta);
-    if (!s) s = sb_reserve_local(f->part, f->path);
+    s = reserve(f);
+    if (!s) s = close_handle(f, &f->meta);
   }
   SB_TRY(sb_h5_agree(f, s));
   s = sb_agree(f->comm, open_handle(f, 1, &f->data));
@@ -138,7 +146,6 @@ static void release(sb_file *f) {
 
 static sb_status start(const sb_comm *c, const char *path, int writing, sb_file **out) {
   sb_file *f;
-  settle();
   *out = NULL;
   SB_TRY(SB_NEW(&f, 1, path));
   f->comm = c;
@@ -218,11 +225,10 @@ static sb_status look(sb_file *f) {
                    f->path, (long long)what.st_size);
   const hid_t list = access_list(f, 0);
   f->meta = H5Fopen(f->path, H5F_ACC_RDONLY, list);
+  sb_status s = SB_OK;
+  if (f->meta < 0) s = sb_fail(SB_USE, "%s: is damaged: %s", f->path, sb_h5_why());
   H5Pclose(list);
-  if (f->meta < 0)
-    return sb_fail(SB_USE, "%s: is damaged (%lld bytes): %s", f->path, (long long)what.st_size,
-                   sb_h5_why());
-  return SB_OK;
+  return s;
 }
 
 sb_status sb_file_open(const sb_comm *c, const char *path, sb_file **out) {

@@ -39,8 +39,9 @@ int sb_exists_local(const char *path);
  */
 sb_status sb_sync_local(const char *path);
 sb_status sb_sync_directory_local(const char *path);
-/** Reserves the disk space of a file up to its size: SB_SYS when there is too little. */
-sb_status sb_reserve_local(const char *path, const char *name);
+/** Reserves disk space for the first `bytes` bytes of a file, called `name` in the message: SB_SYS
+ * when there is too little. */
+sb_status sb_reserve_local(const char *path, const char *name, int64_t bytes);
 /** part becomes path, path becomes path.1 and so on, the last `keep` kept; there is a whole `path`
  * at any time. */
 sb_status sb_replace_local(const char *part, const char *path, int keep);

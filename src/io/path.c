@@ -1,6 +1,7 @@
 /* Directories, text files, free space, and how a finished file takes its place. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,25 +75,24 @@ sb_status sb_sync_directory_local(const char *path) {
   return s;
 }
 
-sb_status sb_reserve_local(const char *path, const char *name) {
+sb_status sb_reserve_local(const char *path, const char *name, int64_t bytes) {
   struct stat file;
   struct statvfs disk;
   sb_status s = SB_OK;
   const int fd = open(path, O_WRONLY);
   if (fd < 0 || fstat(fd, &file) != 0)
     s = sb_fail(SB_SYS, "%s: %s", name, strerror(errno));
-  else if (file.st_size > 0) {
-    const double missing = (double)file.st_size - 512.0 * (double)file.st_blocks;
+  else {
+    const double missing = (double)bytes - 512.0 * (double)file.st_blocks;
     const int known = fstatvfs(fd, &disk) == 0 && disk.f_blocks > 0;
-    const double free = known ? (double)disk.f_bavail * (double)disk.f_frsize : 0;
-    /* A file system that cannot reserve (EOPNOTSUPP) will have to tell while the data is written.
-     */
-    const int full =
-        (known && missing > free) || (fallocate(fd, 0, 0, file.st_size) != 0 &&
-                                      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG));
-    if (full)
+    const double room = known ? (double)disk.f_bavail * (double)disk.f_frsize : HUGE_VAL;
+    if (missing > room)
       s = sb_fail(SB_SYS, "%s: %.3g GiB are to be written, the file system has room for %.3g GiB",
-                  name, missing / GIB, free / GIB);
+                  name, missing / GIB, room / GIB);
+    /* A file system that cannot reserve (EOPNOTSUPP) will tell while the data is written. */
+    else if (missing > 0 && fallocate(fd, 0, 0, bytes) != 0 &&
+             (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+      s = sb_fail(SB_SYS, "%s: no room for %.3g GiB: %s", name, missing / GIB, strerror(errno));
   }
   if (fd >= 0) close(fd);
   return s;
