@@ -1,8 +1,13 @@
 /* layer: base */
-/** Parameter tables and the deck. A module that has options declares a struct, and one table of sb_key that fills it.
+/** Parameter tables and the deck. A module that has options declares a struct, and one table of
+ * sb_key that fills it.
  *
- * A deck is YAML (libyaml). Nested mappings become dotted names ("train.score.steps"). Every key must stand in a table;
- * an unknown one ends the run and the nearest known one is named. */
+ * A deck is YAML (libyaml), one document, at most 1 MiB. Nested mappings become dotted names
+ * ("train.score.steps"); lists hold numbers. Every key must stand in a table; an unknown one ends
+ * the run and the nearest known one is named. Only the section `about` is free: any texts, which
+ * the used deck keeps. Anchors, aliases and tags are refused.
+ *
+ * Every rank calls these functions with the same bytes; none communicates. */
 #ifndef SB_KEYS_H
 #define SB_KEYS_H
 #include <stddef.h>
@@ -11,12 +16,12 @@
 #include "sb/status.h"
 
 typedef enum sb_key_type {
-  SB_KEY_INT,    /**< int64_t member                                            */
-  SB_KEY_REAL,   /**< double member                                             */
-  SB_KEY_BOOL,   /**< int member: true/false, on/off, yes/no                    */
-  SB_KEY_CHOICE, /**< int member: index into the words of `choices` ("a|b|c")   */
-  SB_KEY_TEXT,   /**< char * member; "" when empty; owned by the deck           */
-  SB_KEY_REALS   /**< sb_reals member: a list, nested lists are flattened       */
+  SB_KEY_INT,    /**< int64_t member; 1e4 is whole, too                                 */
+  SB_KEY_REAL,   /**< double member; finite                                             */
+  SB_KEY_BOOL,   /**< int member: true/false, on/off, yes/no                            */
+  SB_KEY_CHOICE, /**< int member: index into the words of `choices` ("a|b|c")           */
+  SB_KEY_TEXT,   /**< char * member; "" when empty; owned by the deck                   */
+  SB_KEY_REALS   /**< sb_reals member: a list (nested ones are flattened) or one number */
 } sb_key_type;
 
 /** A list of numbers from a deck; v is owned by the deck. */
@@ -27,14 +32,14 @@ typedef struct sb_reals {
 
 /** One parameter. A table of them ends with a zeroed entry. */
 typedef struct sb_key {
-  const char *name;    /**< inside its section                                                     */
-  sb_key_type type;
-  size_t offset;       /**< of the member in the struct of the section                             */
-  const char *preset;  /**< default as a deck would say it; NULL: must be given                    */
-  double low, high;    /**< range of numbers (of every entry of a list), both ends allowed; low == high == 0: none */
-  const char *choices; /**< words of a choice                                                      */
-  const char *unit;    /**< "" when it has none                                                    */
-  const char *help;    /**< one line                                                               */
+  const char *name;    /**< inside its section: letters, digits, _ and -, a letter first */
+  sb_key_type type;    /**< of the member                                                */
+  size_t offset;       /**< of the member in the struct of the section                   */
+  const char *preset;  /**< default as a deck would say it; NULL: must be given          */
+  double low, high;    /**< range, ends allowed and maybe infinite; both 0: any number   */
+  const char *choices; /**< words of a choice: "a|b|c"                                   */
+  const char *unit;    /**< "" when it has none                                          */
+  const char *help;    /**< one line                                                     */
 } sb_key;
 
 #define SB_INT(type, member, preset, low, high, unit, help) \
@@ -50,34 +55,47 @@ typedef struct sb_key {
 #define SB_REALS(type, member, preset, low, high, unit, help) \
   { #member, SB_KEY_REALS, offsetof(type, member), preset, low, high, NULL, unit, help }
 
-/** A section of the deck: where its keys stand, which table describes them, which struct receives them. */
+/** A section of the deck: where its keys stand, which table describes them, which struct receives
+ *  them. Several tables may share a path, each with a struct of its own. Keys that are not given
+ *  take what the key of the same name and type in the parent takes, before their own preset. */
 typedef struct sb_section {
-  const char *path;   /**< "train", "train.score"; "" for top-level keys                             */
-  const char *parent; /**< section of the same table whose values are the defaults here; NULL: none  */
-  const sb_key *keys;
-  void *values;
-  const char *about;  /**< a line for help                                                           */
+  const char *path;   /**< "train", "train.score"; "" for top-level keys               */
+  const char *parent; /**< path of an earlier section, or NULL                         */
+  const sb_key *keys; /**< table                                                       */
+  void *values;       /**< struct of the table; NULL: checked only                     */
+  const char *about;  /**< a line for help                                             */
 } sb_section;
 
 typedef struct sb_deck sb_deck;
 
-/** Reads a deck. `name` is for messages. Empty decks, wrong YAML, a key given twice: SB_USE with file and line. */
+/** Reads a deck. `name` is for messages. Not YAML, no key in it, a key given twice: SB_USE with
+ *  file and line. bytes are not needed afterwards. *out is NULL on failure. */
 sb_status sb_deck_read(const char *bytes, int64_t length, const char *name, sb_deck **out);
-/** Overrides from the shell: "train.steps=100". The text after = is YAML. */
+/** Overrides from the shell, before sb_deck_bind: "train.steps=100". The text after = is YAML, so
+ *  "data.means=[[0, 1], [1, 0]]" and "train={steps: 5, batch: 64}" are fine; nothing is an empty
+ *  value. After a failure the deck is as before. */
 sb_status sb_deck_set(sb_deck *deck, const char *assignment);
-/** The text given for a dotted name, or NULL; scalars only. */
+/** The text given for a dotted name, or NULL; scalars only. Owned by the deck. */
 const char *sb_deck_raw(const sb_deck *deck, const char *name);
-/** Fills the structs of all sections, defaults included. Unknown key, wrong type, out of range: SB_USE with file and line. */
+/** Fills the structs of all sections, defaults included. Unknown key, wrong type, out of range, not
+ *  given: SB_USE with file and line; structs may then be half filled. May be called again, for
+ *  instance with more sections. Tables must live as long as the deck; `sections` and structs need
+ *  not. */
 sb_status sb_deck_bind(sb_deck *deck, const sb_section *sections, int n);
-/** All values, defaults included, as YAML that repeats the run (sb_mem_new; the caller frees). After sb_deck_bind. */
+/** All values, defaults included, as YAML that repeats the run (sb_mem_new; the caller frees). Keys
+ *  of a section with a parent only where they differ from it. After sb_deck_bind; what the program
+ *  changed in the structs since then does not show. */
 sb_status sb_deck_used(const sb_deck *deck, char **out);
-/** Names of keys whose values differ between two bound decks, one at a time: i = 0, 1, …; NULL at the end. */
+/** Names of keys whose values differ between two bound decks, or that only one of them has, one at
+ *  a time: i = 0, 1, …; NULL at the end. */
 const char *sb_deck_differs(const sb_deck *a, const sb_deck *b, int i);
+/** Frees the deck with its texts and lists; NULL is fine. */
 void sb_deck_free(sb_deck *deck);
 
-/** Prints every key of the sections: name, default, range, unit, meaning (help keys). */
+/** Prints every key of the sections: name, default, range, unit, meaning; 120 columns at most. */
 void sb_keys_print(const sb_section *sections, int n);
-/** The known word nearest to `word` by edit distance, NULL when none is near; words: n strings. */
+/** The known word nearest to `word`, counting insertions, deletions, replacements and swapped
+ *  neighbours; NULL when more than two letters and more than a third differ. words: n strings. */
 const char *sb_nearest(const char *word, const char *const *words, int n);
 
 #endif

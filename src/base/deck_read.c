@@ -236,7 +236,8 @@ sb_status sb_deck_parse(sb_deck *deck, const char *bytes, int64_t length, const 
         (long long)length, SB_DECK_BYTES);
   if (prefix) strncpy(r.name, prefix, sizeof r.name - 1);
   if (!yaml_parser_initialize(&r.yaml)) return sb_fail(SB_SYS, "%s: no memory to read it", source);
-  yaml_parser_set_input_string(&r.yaml, (const unsigned char *)bytes, (size_t)length);
+  yaml_parser_set_input_string(&r.yaml, (const unsigned char *)(bytes ? bytes : ""),
+                               (size_t)length);
   sb_status s = walk(&r);
   yaml_parser_delete(&r.yaml);
   if (!s && !r.first) s = no_event(&r);

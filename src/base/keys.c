@@ -87,7 +87,7 @@ static void print_row(const row *r, const int *width) {
       left[k] += strspn(left[k], " ");
       more = more || *left[k];
     }
-    sb_log("%.*s\n", (int)end, line);
+    sb_say("%.*s\n", (int)end, line);
   }
 }
 
@@ -132,8 +132,8 @@ void sb_keys_print(const sb_section *sections, int n) {
   print_row(&r, width);
   for (int i = 0; i < n; i++) {
     const sb_section *s = &sections[i];
-    sb_log("\n%s%s%s\n", s->path, s->path[0] && s->about ? ": " : "", s->about ? s->about : "");
-    if (s->parent) sb_log("  Every key of %s, which gives the default here.\n", s->parent);
+    sb_say("\n%s%s%s\n", s->path, s->path[0] && s->about ? ": " : "", s->about ? s->about : "");
+    if (s->parent) sb_say("  Every key of %s, which gives the default here.\n", s->parent);
     for (const sb_key *key = s->keys; key && key->name; key++) {
       if (in_parent(sections, n, s->parent, key->name)) continue;
       fill_row(s, key, &r);

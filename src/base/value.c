@@ -120,7 +120,7 @@ void sb_key_range(const sb_key *key, char *out, size_t size) {
     out[n] = '\0';
   } else if (key->type == SB_KEY_BOOL) {
     snprintf(out, size, "true, false");
-  } else if (key->low != 0 || key->high != 0) {
+  } else if ((key->low != 0 || key->high != 0) && !(isinf(key->low) && isinf(key->high))) {
     char low[32], high[32];
     sb_real_text(key->low, low, sizeof low);
     sb_real_text(key->high, high, sizeof high);
@@ -170,16 +170,17 @@ static void hint(const char *choices, const char *text, char *out, size_t size) 
 /* The message for a word that the key does not take; element: its place in a list, from 1. */
 static sb_status refuse_word(const sb_key *key, const char *name, const sb_entry *e,
                              const sb_word *w, int element) {
-  char expects[640], shown[SB_DECK_SHOWN], place[32] = "", meant[64] = "";
+  char expects[640], shown[SB_DECK_SHOWN], place[32] = "", meant[64] = "", from[160] = "";
   sb_key_expects(key, expects, sizeof expects);
   if (element > 0 && e->kind == SB_ENTRY_LIST)
     snprintf(place, sizeof place, "element %d of ", element);
+  if (strcmp(e->name, name) != 0) snprintf(from, sizeof from, " (from '%s')", e->name);
   if (sb_word_empty(w))
-    return sb_deck_fail(e->source, w->line, "%s'%s' has no value: expected %s", place, name,
+    return sb_deck_fail(e->source, w->line, "%s'%s'%s has no value: expected %s", place, name, from,
                         expects);
   if (key->type == SB_KEY_CHOICE) hint(key->choices, w->text, meant, sizeof meant);
-  return sb_deck_fail(e->source, w->line, "%s'%s' = '%s': expected %s%s", place, name,
-                      sb_deck_show(w->text, shown), expects, meant);
+  return sb_deck_fail(e->source, w->line, "%s'%s' = '%s'%s: expected %s%s", place, name,
+                      sb_deck_show(w->text, shown), from, expects, meant);
 }
 
 static sb_status read_list(sb_deck *deck, const sb_key *key, const char *name, const sb_entry *e,
