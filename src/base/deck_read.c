@@ -205,6 +205,20 @@ static sb_status take(reader *r, const yaml_event_t *event) {
   }
 }
 
+/* libyaml takes ages over thousands of tag directives, and there are no tags here. */
+static sb_status check_directives(const reader *r) {
+  const char *at = r->bytes, *end = r->bytes + r->length;
+  for (int line = 1; at < end; line++) {
+    if (end - at > 4 && !memcmp(at, "%TAG", 4))
+      return sb_deck_fail(r->source, r->prefix ? 0 : line,
+                          "tag directives (%%TAG) are not read here");
+    at = memchr(at, '\n', (size_t)(end - at));
+    if (!at) break;
+    at++;
+  }
+  return SB_OK;
+}
+
 static sb_status walk(reader *r) {
   for (bool end = false; !end;) {
     yaml_event_t event;
@@ -228,6 +242,7 @@ static sb_status no_event(reader *r) {
 
 sb_status sb_deck_parse(sb_deck *deck, const char *bytes, int64_t length, const char *source,
                         const char *prefix, sb_entry **out) {
+  if (!bytes) bytes = "";
   reader r = {.deck = deck, .bytes = bytes, .length = length, .source = source, .prefix = prefix};
   *out = NULL;
   if (length > SB_DECK_BYTES)
@@ -235,9 +250,9 @@ sb_status sb_deck_parse(sb_deck *deck, const char *bytes, int64_t length, const 
         source, 0, "%lld bytes are too long for a deck (at most %d): tables belong into HDF5 files",
         (long long)length, SB_DECK_BYTES);
   if (prefix) strncpy(r.name, prefix, sizeof r.name - 1);
+  SB_TRY(check_directives(&r));
   if (!yaml_parser_initialize(&r.yaml)) return sb_fail(SB_SYS, "%s: no memory to read it", source);
-  yaml_parser_set_input_string(&r.yaml, (const unsigned char *)(bytes ? bytes : ""),
-                               (size_t)length);
+  yaml_parser_set_input_string(&r.yaml, (const unsigned char *)bytes, (size_t)length);
   sb_status s = walk(&r);
   yaml_parser_delete(&r.yaml);
   if (!s && !r.first) s = no_event(&r);

@@ -6,7 +6,7 @@
  * f_deck
  *   ./f_deck -dict=tests/fuzz/f_deck.dict -max_len=2000 -max_total_time=300 CORPUS
  *
- * What it found stands in tests/unit/t_keys.c. */
+ * What it found stands in tests/unit/t_deck.c. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,117 +1,12 @@
 /* RUN np=1
- * Decks and tables of keys: values, defaults, messages, overrides, the used deck, hostile decks, no
- * memory. */
+ * Keys and their tables: values, defaults, messages, sections below sections, overrides, help. */
 #include <locale.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "sb/keys.h"
+#include "deck_case.h"
 #include "sb/log.h"
 #include "sb/mem.h"
-#include "tap.h"
-
-typedef struct train {
-  int64_t steps, batch;
-  double rate;
-  int keep, clip;
-  char *note;
-  sb_reals betas;
-} train;
-
-static const sb_key train_keys[] = {
-    SB_INT(train, steps, "10000", 1, 1e9, "steps", "steps of the optimiser"),
-    SB_INT(train, batch, "64", 1, 65536, "rows", "rows of a step"),
-    SB_REAL(train, rate, "1e-3", 0, INFINITY, "1/σ", "learning rate"),
-    SB_CHOICE(train, keep, "best", "best|last|none", "which weights are kept"),
-    SB_BOOL(train, clip, "on", "clip the gradient"),
-    SB_TEXT(train, note, "", "free text"),
-    SB_REALS(train, betas, "[0.9, 0.999]", 0, 1, "", "decay of the moments"),
-    {0}};
-
-typedef struct data {
-  int64_t n, offset;
-  char *file;
-} data;
-
-static const sb_key data_keys[] = {SB_INT(data, n, NULL, 1, 1e12, "rows", "rows to read"),
-                                   SB_INT(data, offset, "-3", 0, 0, "", "any whole number"),
-                                   SB_TEXT(data, file, "/x", "table"),
-                                   {0}};
-
-typedef struct law {
-  int law;
-  sb_reals means;
-  double variance;
-} law;
-
-static const sb_key law_keys[] = {
-    SB_CHOICE(law, law, "none", "none|ring|moons|gaussian", "known law"),
-    SB_REALS(law, means, "", 0, 0, "", "means of the modes"),
-    SB_REAL(law, variance, "0.5", -INFINITY, 2, "", "variance of a mode"),
-    {0}};
-
-typedef struct extra {
-  int64_t steps;
-  double rate, own;
-} extra;
-
-static const sb_key extra_keys[] = {
-    SB_INT(extra, steps, "7", 1, 20000, "steps", "steps, here at most 20000"),
-    SB_REAL(extra, rate, "2", 0, 10, "", "rate"),
-    SB_REAL(extra, own, "3", 0, 10, "", "own key"),
-    {0}};
-
-typedef struct top {
-  char *output;
-  int64_t seed;
-} top;
-
-static const sb_key top_keys[] = {SB_TEXT(top, output, "output", "folder of the run"),
-                                  SB_INT(top, seed, "1", 0, 0, "", "seed of the noise"),
-                                  {0}};
-
-static train t, score;
-static data d;
-static law l;
-static extra ratio, deep;
-static top o;
-static const sb_section sections[] = {{"", NULL, top_keys, &o, "the run"},
-                                      {"train", NULL, train_keys, &t, "how networks learn"},
-                                      {"data", NULL, data_keys, &d, "what is learned"},
-                                      {"train.score", "train", train_keys, &score, "score network"},
-                                      {"data", NULL, law_keys, &l, "known laws"},
-                                      {"train.ratio", "train", extra_keys, &ratio, "ratio network"},
-                                      {"train.ratio.deep", "train.ratio", extra_keys, &deep, NULL}};
-#define SECTIONS ((int)(sizeof sections / sizeof *sections))
-
-static sb_deck *deck;
-
-/* Reads, overrides (set may be NULL) and binds into the structs above. */
-static sb_status bind_bytes(const char *bytes, int64_t length, const char *set) {
-  sb_deck_free(deck);
-  deck = NULL;
-  sb_forget();
-  SB_TRY(sb_deck_read(bytes, length, "a.yml", &deck));
-  if (set) SB_TRY(sb_deck_set(deck, set));
-  return sb_deck_bind(deck, sections, SECTIONS);
-}
-
-static sb_status bind(const char *text, const char *set) {
-  return bind_bytes(text, (int64_t)strlen(text), set);
-}
-
-static void good(const char *text, const char *what) {
-  sb_status s = bind(text, NULL);
-  if (!tap_ok(s == SB_OK, "%s", what)) printf("# %s\n", sb_message());
-}
-
-/* The deck `text`, or with `set` on top, ends with this message. */
-static void refused(const char *text, const char *set, const char *message) {
-  sb_status s = bind(text, set);
-  if (!tap_ok(s == SB_USE && !strcmp(sb_message(), message), "%s", message))
-    printf("# status %d: %s\n", (int)s, sb_message());
-}
 
 static void values(void) {
   good(
@@ -219,11 +114,22 @@ static void messages(void) {
   refused("data: {n: 1}\noutput: [a, b]", NULL, "a.yml:2: 'output' is a list: expected a text");
   refused("data: 5", NULL, "a.yml:1: 'data' is a section: its keys stand below it, not a value");
   refused("data: [5]", NULL, "a.yml:1: 'data' is a section: its keys stand below it, not a list");
+  static const char takes[] = "`about` takes texts below it, as in `about: {problem: two rings}`";
+  static const struct {
+    const char *deck, *place;
+  } abouts[] = {{"about: text", "a.yml:1: 'about'"},
+                {"about:\n  a: [1]", "a.yml:2: 'about.a'"},
+                {"about:\n  a: {b: 1}", "a.yml:2: 'about.a'"},
+                {"about.a.b: 1", "a.yml:1: 'about.a.b'"}};
+  char text[300], want[300];
+  for (int i = 0; i < 4; i++) {
+    snprintf(want, sizeof want, "%s: %s", abouts[i].place, takes);
+    refused(abouts[i].deck, NULL, want);
+  }
   refused(
       "seed: 1", NULL,
       "a.yml: key 'data.n' must be given: a whole number in 1 .. 1000000000000 (unit rows); rows "
       "to read");
-  char text[300], want[300];
   snprintf(text, sizeof text, "data: {n: 1, law: \"%s\\e\\n\"}",
            "0123456789012345678901234567890123456789"
            "01234567890123456789");
@@ -324,233 +230,6 @@ static void overrides(void) {
          "changes nothing");
 }
 
-/* Reads the used deck of `deck` into a new one; both texts must agree. */
-static void round_trip(const char *what) {
-  char *first = NULL, *second = NULL;
-  sb_deck *again = NULL;
-  bool same = !sb_deck_used(deck, &first) &&
-              !sb_deck_read(first, (int64_t)strlen(first), "used.yml", &again) &&
-              !sb_deck_bind(again, sections, SECTIONS) && !sb_deck_used(again, &second) &&
-              !strcmp(first, second) && !sb_deck_differs(deck, again, 0);
-  if (!tap_ok(same, "%s", what)) printf("# %s\n# %s\n# %s\n", sb_message(), first, second);
-  sb_mem_free(first), sb_mem_free(second), sb_deck_free(again);
-}
-
-static void used(void) {
-  char *text = NULL;
-  good(
-      "data: {law: ring, n: 1e6, means: [1, [2.5, -1e-7]]}\n"
-      "train: {rate: 0.1, score: {steps: 9, batch: 64}, note: 'a: b', ratio: {deep: {own: 1}}}\n"
-      "about: {problem: 'one ring, \"round\"', expect: W2 below 0.1}\n",
-      "a deck to be repeated");
-  tap_ok(!sb_deck_used(deck, &text), "used deck");
-  const char *want =
-      "# every parameter of this run\n"
-      "about:\n  problem: one ring, \"round\"\n  expect: W2 below 0.1\n"
-      "output: output\nseed: 1\n"
-      "train:\n  steps: 10000\n  batch: 64\n  rate: 0.1\n  keep: best\n  clip: true\n"
-      "  note: \"a: b\"\n  betas: [0.9, 0.999]\n"
-      "  score:\n    steps: 9\n"
-      "  ratio:\n    own: 3\n    deep:\n      own: 1\n"
-      "data:\n  n: 1000000\n  offset: -3\n  file: /x\n"
-      "  law: ring\n  means: [1, 2.5, -1.0e-07]\n  variance: 0.5\n";
-  if (!tap_ok(text && !strcmp(text, want), "is complete, in the order of the tables"))
-    printf("# %s\n", text);
-  sb_mem_free(text);
-  round_trip("and repeats itself");
-  static const char *const texts[] = {"''",
-                                      "'null'",
-                                      "'~'",
-                                      "'yes'",
-                                      "'5'",
-                                      "' a'",
-                                      "'a '",
-                                      "'a #b'",
-                                      "a#b",
-                                      "a:b",
-                                      "'a:'",
-                                      "'- a'",
-                                      "\"\\x01\\x7f\\x80\\n\\t\\\\\\\"'\"",
-                                      "\"\\u2028\\uFEFF\\uFFFE\\U0001F600\\uD7FF\\uE000\"",
-                                      "σ² ¡",
-                                      "'{a}'",
-                                      "'[a]'",
-                                      "'*a'",
-                                      "'&a'",
-                                      "'!a'",
-                                      "'%a'",
-                                      "'@a'",
-                                      "'`a'",
-                                      "'|'",
-                                      "'?'",
-                                      "---",
-                                      "'...'",
-                                      "./a",
-                                      "~/a",
-                                      "2026-01-01",
-                                      "1:30",
-                                      "=",
-                                      "<<",
-                                      "\"a\\rb\\ec\"",
-                                      "\"\\x85\\xa0\"",
-                                      "'it''s'"};
-  char source[128];
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    snprintf(source, sizeof source, "data: {n: 1}\noutput: %s\nabout: {source: \"x\"}", texts[i]);
-    if (tap_ok(!bind(source, NULL), "text %s", texts[i])) round_trip("comes back");
-  }
-  static const char *const reals[] = {"0.1",
-                                      "-0",
-                                      "1e300",
-                                      "5e-324",
-                                      "1e15",
-                                      "999999999999999",
-                                      "0.30000000000000004",
-                                      "1.7976931348623157e308",
-                                      "2.2250738585072011e-308",
-                                      "123456789.123456789",
-                                      "1e22"};
-  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
-    snprintf(source, sizeof source, "data: {n: 1, means: [%s]}\ntrain: {rate: 1e-%zu}", reals[i],
-             i);
-    if (tap_ok(!bind(source, NULL), "number %s", reals[i])) round_trip("comes back");
-  }
-}
-
-static void differences(void) {
-  sb_deck *first = NULL;
-  const char *text =
-      "data: {n: 1, law: ring, means: [1, 2]}\ntrain: {note: a, score: {steps: 5}}\n";
-  static const struct {
-    const char *set, *names[4];
-  } cases[] = {{"data.n=1.0", {NULL}},
-               {"train.steps=10000", {NULL}},
-               {"about.problem=other", {NULL}},
-               {"data.n=2", {"data.n", NULL}},
-               {"data.means=[1, 3]", {"data.means", NULL}},
-               {"data.means=[1]", {"data.means", NULL}},
-               {"data.law=moons", {"data.law", NULL}},
-               {"train.clip=off", {"train.clip", "train.score.clip", NULL}},
-               {"train.score.steps=6", {"train.score.steps", NULL}},
-               {"train={note: b, score: {note: a}}", {"train.note", NULL}}};
-  tap_ok(!bind(text, NULL), "a deck to compare with");
-  first = deck, deck = NULL;
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    bool same = !bind(text, cases[i].set);
-    for (int k = 0; same; k++) {
-      const char *name = sb_deck_differs(first, deck, k), *want = cases[i].names[k];
-      same = name && want ? !strcmp(name, want) : !name && !want;
-      if (!want) break;
-    }
-    tap_ok(same, "differences after %s", cases[i].set);
-  }
-  sb_deck_free(first);
-  tap_ok(!bind("data.n: 1", NULL), "all tables");
-  first = deck, deck = NULL;
-  tap_ok(!bind("data.n: 1", NULL) && !sb_deck_bind(deck, sections, 3), "three of them");
-  const char *less = sb_deck_differs(deck, first, 7), *more = sb_deck_differs(first, deck, 7);
-  tap_ok(less && more && !strcmp(less, "data.law") && !strcmp(more, "data.law"),
-         "keys that one deck does not have");
-  sb_deck_free(first);
-}
-/* One line and SB_USE, whatever the deck. */
-static void hostile(const char *bytes, int64_t length, const char *what) {
-  sb_status s = bind_bytes(bytes, length, NULL);
-  const char *m = sb_message();
-  tap_ok(s == SB_USE && *m && !strchr(m, '\n') && strlen(m) < 400, "%s: %.100s", what, m);
-}
-
-static void repeated(const char *head, const char *unit, int count, const char *what) {
-  size_t n = strlen(unit), at = strlen(head);
-  char *text = malloc(at + n * (size_t)count + 1);
-  if (!text) exit(3);
-  memcpy(text, head, at);
-  for (int i = 0; i < count; i++, at += n) memcpy(text + at, unit, n);
-  hostile(text, (int64_t)at, what);
-  free(text);
-}
-
-static void attacks(void) {
-  const int many = 200000;
-  repeated("", "[", many, "deep lists");
-  repeated("data: {means: ", "[", many, "deep lists as a value");
-  repeated("", "{a: ", many, "deep mappings");
-  repeated("", "- ", many, "deep dashes");
-  repeated("data: ", "? ", many, "deep question marks");
-  repeated("", "#\n", many, "comments");
-  repeated("data: {n: 1}\noutput: \"", "x", many, "a text without an end");
-  repeated("", "a", 2000000, "a deck of megabytes");
-  repeated("", "a: 1\n", many / 2, "a key given often");
-  repeated("x", "\xff", many, "not UTF-8");
-  repeated("", "\t", many, "tabs");
-  repeated("", "%TAG !a! b\n", many / 20, "a directive given often");
-  repeated("data: {n: 1, law: ", "a", 9000, "a long value");
-  hostile("a\0b: 1", 6, "a zero byte");
-  hostile(
-      "\xff\xfe"
-      "a\0:\0 \0001\0",
-      10, "UTF-16");
-  hostile(
-      "\xef\xbb\xbf"
-      "a: 1",
-      7, "a byte order mark");
-  hostile(
-      "\x7f"
-      "ELF\2\1\1\0\0\0",
-      11, "a program");
-  hostile(NULL, 0, "nothing");
-  char text[65536];
-  size_t at = 0;
-  for (int i = 0; i < 4097; i++) at += (size_t)snprintf(text + at, sizeof text - at, "k%d: 1\n", i);
-  hostile(text, (int64_t)at, "too many keys");
-  memset(text, 'a', 300), memcpy(text + 300, ": 1", 4);
-  hostile(text, 303, "a long name");
-  at = 0;
-  for (int i = 0; i < 15; i++) at += (size_t)snprintf(text + at, sizeof text - at, "{abcdefghij: ");
-  hostile(text, (int64_t)at, "a long name of many parts");
-  at = (size_t)snprintf(text, sizeof text, "data: {n: 1, means: ");
-  for (int i = 0; i < 14; i++) text[at + (size_t)i] = '[', text[at + 29 - (size_t)i] = ']';
-  memcpy(text + at + 14, "42", 2);
-  text[at + 30] = '}';
-  tap_ok(!bind_bytes(text, (int64_t)at + 31, NULL) && l.means.n == 1 && l.means.v[0] == 42,
-         "sixteen levels are fine");
-}
-
-/* Everything that allocates. */
-static sb_status whole_life(const char *text) {
-  sb_deck *one = NULL;
-  char *out = NULL;
-  sb_status s = sb_deck_read(text, (int64_t)strlen(text), "a.yml", &one);
-  if (!s) s = sb_deck_set(one, "train.betas=[0, 1]");
-  if (!s) s = sb_deck_bind(one, sections, SECTIONS);
-  if (!s) s = sb_deck_used(one, &out);
-  sb_mem_free(out);
-  sb_deck_free(one);
-  return s;
-}
-
-static void memory(void) {
-  static char text[65536];
-  size_t at = (size_t)snprintf(text, sizeof text, "data: {n: 1, means: [0");
-  for (int i = 0; i < 3000; i++) at += (size_t)snprintf(text + at, sizeof text - at, ", %d.5", i);
-  snprintf(text + at, sizeof text - at, "]}\n");
-  sb_deck_free(deck);
-  deck = NULL;
-  int64_t before = sb_mem_now();
-  long k = 0;
-  bool clean = true;
-  for (;; k++) {
-    sb_forget();
-    sb_mem_fail_after(k);
-    sb_status s = whole_life(text);
-    sb_mem_fail_after(-1);
-    clean = clean && sb_mem_now() == before && (s == SB_OK || (s == SB_SYS && *sb_message()));
-    if (s == SB_OK || !clean || k > 1000) break;
-  }
-  tap_ok(clean && k > 10, "each of %ld allocations may fail", k);
-  sb_forget();
-}
-
 static void nearest(void) {
   static const char *const words[] = {"steps", "batch", "rate", "keep", "note"};
   static const struct {
@@ -590,10 +269,61 @@ static void help(void) {
   tap_ok(strstr(text, "required") && strstr(text, "1 .. 1000000000  "), "defaults and ranges");
 }
 
+static void commas(void) {
+  static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pt_BR.UTF-8"};
+  int i = 0;
+  while (i < 4 && !setlocale(LC_NUMERIC, names[i])) i++;
+  if (i == 4) {
+    tap_skip("no locale with decimal commas is installed");
+    return;
+  }
+  char *text = NULL;
+  good("data: {n: 1, variance: 0.25}\ntrain: {rate: 1.5e-7}", "a locale with decimal commas");
+  tap_ok(l.variance == 0.25 && t.rate == 1.5e-7, "does not change numbers");
+  tap_ok(!sb_deck_used(deck, &text) && strstr(text, "variance: 0.25\n") && strstr(text, "1.5e-07"),
+         "nor how they are printed");
+  sb_mem_free(text);
+  setlocale(LC_NUMERIC, "C");
+}
+
+/* Mistakes in tables show at the first run. */
+static void tables(void) {
+  static const sb_key wrong[] = {SB_INT(top, seed, "many", 0, 0, "", "seed"), {0}};
+  static const sb_key list[] = {SB_REALS(law, means, "[1, x]", 0, 0, "", "means"), {0}};
+  static const sb_key section[] = {SB_INT(top, seed, "1", 0, 0, "", "seed"), {0}};
+  const struct {
+    sb_section sections[2];
+    const char *message;
+  } cases[] = {
+      {{{"a", NULL, wrong, &o, ""}, {"b", NULL, top_keys, &o, ""}},
+       "default: 'a.seed' = 'many': expected a whole number"},
+      {{{"a", NULL, list, &l, ""}, {"b", NULL, top_keys, &o, ""}},
+       "default: element 2 of 'a.means' = 'x': expected numbers"},
+      {{{"a", NULL, top_keys, &o, ""}, {"a", NULL, section, &o, ""}},
+       "table of keys: 'a.seed' is there twice"},
+      {{{"a", NULL, top_keys, &o, ""}, {"a.seed", NULL, section, &o, ""}},
+       "table of keys: 'a.seed' is both a key and a section"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bind("data: {n: 1}", NULL);
+    sb_deck_free(deck), deck = NULL;
+    sb_status s = sb_deck_read("b: {}\na: {}", 11, "a.yml", &deck);
+    if (!s) s = sb_deck_bind(deck, cases[i].sections, 2);
+    tap_ok(s == SB_USE && !strcmp(sb_message(), cases[i].message), "%s", cases[i].message);
+    char *text = NULL;
+    tap_ok(!sb_deck_used(deck, &text) && !strcmp(text, "# every parameter of this run\n"),
+           "nothing is bound then");
+    sb_mem_free(text);
+  }
+  bind("data: {n: 1}", NULL);
+  const sb_section nowhere[] = {{"data", NULL, data_keys, NULL, ""}};
+  tap_ok(!sb_deck_bind(deck, nowhere, 1), "values that go nowhere");
+}
+
 int main(void) {
   int64_t before = sb_mem_now();
-  values(), numbers(), messages(), yaml(), parents(), overrides(), used(), differences();
-  attacks(), memory(), nearest(), help();
+  values(), numbers(), messages(), yaml(), parents(), overrides();
+  nearest(), help(), commas(), tables();
   sb_deck_free(deck);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   return tap_done();
