@@ -64,5 +64,7 @@ void sb_text_xml(sb_text *t, const char *text);
 void sb_text_quote(sb_text *t, const char *text);
 void sb_text_number(sb_text *t, double x);
 void sb_text_free(sb_text *t);
+/** "8.4 MiB". */
+void sb_size_text(double bytes, char out[16]);
 
 #endif

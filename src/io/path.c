@@ -13,8 +13,6 @@
 #include "io.h"
 #include "sb/mem.h"
 
-#define GIB 1073741824.0
-
 /* --- Names
  * ---------------------------------------------------------------------------------------- */
 
@@ -86,13 +84,16 @@ sb_status sb_reserve_local(const char *path, const char *name, int64_t bytes) {
     const double missing = (double)bytes - 512.0 * (double)file.st_blocks;
     const int known = fstatvfs(fd, &disk) == 0 && disk.f_blocks > 0;
     const double room = known ? (double)disk.f_bavail * (double)disk.f_frsize : HUGE_VAL;
+    char much[16], left[16];
+    sb_size_text(missing, much);
+    sb_size_text(room, left);
     if (missing > room)
-      s = sb_fail(SB_SYS, "%s: %.3g GiB are to be written, the file system has room for %.3g GiB",
-                  name, missing / GIB, room / GIB);
+      s = sb_fail(SB_SYS, "%s: %s are to be written, the file system has room for %s", name, much,
+                  left);
     /* A file system that cannot reserve (EOPNOTSUPP) will tell while the data is written. */
     else if (missing > 0 && fallocate(fd, 0, 0, bytes) != 0 &&
              (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-      s = sb_fail(SB_SYS, "%s: no room for %.3g GiB: %s", name, missing / GIB, strerror(errno));
+      s = sb_fail(SB_SYS, "%s: no room for %s: %s", name, much, strerror(errno));
   }
   if (fd >= 0) close(fd);
   return s;

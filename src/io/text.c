@@ -73,3 +73,10 @@ void sb_text_free(sb_text *t) {
   sb_mem_free(t->data);
   *t = (sb_text){.data = NULL};
 }
+
+void sb_size_text(double bytes, char out[16]) {
+  static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  int unit = 0;
+  for (; unit < 5 && bytes >= 1000; unit++) bytes /= 1024;
+  snprintf(out, 16, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+}
