@@ -18,10 +18,24 @@ typedef struct sb_projection {
   double explained[3]; /**< fraction of variance */
 } sb_projection;
 
-/** A table of points with extra columns: NAME.h5 + XDMF. x [count, d] this rank's rows of n in raw coordinates; label may be NULL.
- *  Datasets /x, /id, /label, and what XDMF needs. */
-sb_status sb_points_write(const sb_comm *c, const char *directory, const char *name, int overwrite, int64_t n, int d, const double *x,
-                          const int32_t *label, const char *meaning, const sb_projection *projection, const char *parent);
+/** A table of points: NAME.h5 with /x, /id, /label (where given), the further columns, and what XDMF needs. */
+typedef struct sb_table {
+  const char *directory, *name;
+  int overwrite;
+  int64_t n;       /**< all points                                                                       */
+  int d;
+  const double *x; /**< [count, d] this rank's rows (sb_share_of n), raw coordinates                     */
+  const int32_t *label;   /**< [count] or NULL                                                           */
+  const char *meaning;    /**< of x                                                                      */
+  const sb_column *extra; /**< further datasets of the same file, of any length; not shown by XDMF       */
+  int extras;
+  const int64_t *image;   /**< root attribute `image` [image_rank]: rows, columns(, channels); or NULL   */
+  int image_rank;
+  const sb_projection *projection; /**< for d > 3, else NULL                                             */
+  const char *parent;
+} sb_table;
+/** Collective. Writes directory/name.h5, name.xdmf2 and name.xmf. */
+sb_status sb_table_write(const sb_comm *c, const sb_table *t);
 
 /** Trajectories of the first `particles` particles at chosen times. */
 typedef struct sb_recorder sb_recorder;

@@ -19,12 +19,12 @@ static int64_t report_every(const sb_train_options *o) {
   return o->steps >= 100 ? o->steps / 100 : 1;
 }
 
-static int64_t history_lines(const sb_train_options *o) { return o->steps / report_every(o) + 2; }
+int64_t sb_history_lines(const sb_train_options *o) { return o->steps / report_every(o) + 2; }
 
 int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o) {
   const int64_t blocks = 5 + (o->keep == SB_KEEP_BEST);
   return net->size * blocks * (int64_t)sizeof(float) + (net->size + SPARE) * (int64_t)sizeof(int64_t) +
-         history_lines(o) * (int64_t)sizeof(sb_history) + sb_tape_bytes(net, 1);
+         sb_history_lines(o) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) + sb_tape_bytes(net, 1);
 }
 
 static sb_status allocate(sb_task *task) {
@@ -35,7 +35,8 @@ static sb_status allocate(sb_task *task) {
   SB_TRY(SB_NEW(&task->average, n, "averaged parameters"));
   SB_TRY(SB_NEW(&task->g, n, "gradient"));
   SB_TRY(SB_NEW(&task->sum, n + SPARE, "sums of gradients"));
-  SB_TRY(SB_NEW(&task->history, history_lines(task->options), "history"));
+  SB_TRY(SB_NEW(&task->history, sb_history_lines(task->options), "history"));
+  SB_TRY(SB_NEW(&task->pace, sb_history_lines(task->options), "history"));
   if (task->options->keep == SB_KEEP_BEST) SB_TRY(SB_NEW(&task->best, n, "best parameters"));
   return sb_tape_open(&task->net, 1, &task->tape);
 }
@@ -55,7 +56,7 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
 }
 
 void sb_task_close(sb_task *task) {
-  void *const blocks[] = {task->p, task->m, task->v, task->average, task->best, task->g, task->sum, task->history};
+  void *const blocks[] = {task->p, task->m, task->v, task->average, task->best, task->g, task->sum, task->history, task->pace};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   sb_tape_close(task->tape);
   *task = (sb_task){0};
@@ -66,39 +67,39 @@ const float *sb_task_result(const sb_task *task) {
   return task->options->average > 0 ? task->average : task->p;
 }
 
+static const char *bad_tensor(const sb_task *task) {
+  for (int k = 0; k < task->net.slots; k++) {
+    const int64_t end = k + 1 < task->net.slots ? task->net.slot[k + 1].offset : task->net.size;
+    for (int64_t i = task->net.slot[k].offset; i < end; i++)
+      if (!(fabsf(task->g[i]) < 0x1p14f)) return task->net.slot[k].name;
+  }
+  return "?";
+}
+
+void sb_task_backward(sb_task *task, const float *dy) {
+  double clock = sb_clock();
+  sb_tape_backward(task->tape, dy, task->g, NULL);
+  clock = sb_timer(SB_T_BACKWARD, clock);
+  const int bad = sb_kernel()->quantise(task->net.size, task->g, task->sum);
+  sb_timer(SB_T_UPDATE, clock);
+  if (bad && !task->bad) task->bad = bad_tensor(task);
+}
+
 /* Gradient and loss of this rank's blocks, as integers in task->sum. */
 static sb_status own_blocks(const sb_comm *c, sb_task *task) {
   const sb_share share = sb_share_of(c, task->options->batch);
-  const int64_t n = task->net.size;
+  task->bad = NULL;
   sb_tape_load(task->tape, task->p);
   for (int64_t at = share.first; at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
-    double loss;
-    SB_TRY(task->loss(task->self, task->tape, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK), task->g, &loss));
-    const double clock = sb_clock();
-    if (sb_kernel()->quantise(n, task->g, task->sum)) task->sum[n + BAD]++;
-    if (fabs(loss) < 0x1p26) task->sum[n + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
-    else task->sum[n + BAD]++;
-    sb_timer(SB_T_UPDATE, clock);
+    double loss = 0;
+    SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK), &loss));
+    if (fabs(loss) < 0x1p26) task->sum[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
+    else if (!task->bad) task->bad = "the loss";
   }
-  return SB_OK;
-}
-
-/* Which tensor went bad, on the rank that saw it; the others are told by agreement. */
-static sb_status name_bad(const sb_comm *c, const sb_task *task, int64_t mine) {
-  const sb_net *net = &task->net;
-  const char *tensor = "the loss";
-  sb_status s = SB_OK;
-  if (mine) {
-    for (int k = net->slots - 1; k >= 0; k--) {
-      const int64_t end = k + 1 < net->slots ? net->slot[k + 1].offset : net->size;
-      for (int64_t i = net->slot[k].offset; i < end; i++)
-        if (!(fabsf(task->g[i]) < 0x1p14f)) tensor = net->slot[k].name;
-    }
-    s = sb_fail(SB_BAD, "training %s: the gradient of %s is not finite or beyond 2^14 at step %lld; lower train.rate or set train.clip",
-                task->name, tensor, (long long)*task->step + 1);
-  }
-  return sb_agree(c, s);
+  if (!task->bad) return SB_OK;
+  return sb_fail(SB_BAD, "training %s: %s is not finite or too large at step %lld; lower train.rate or set train.clip", task->name, task->bad,
+                 (long long)*task->step + 1);
 }
 
 /* Norm in a fixed pattern of sixteen partial sums, which the compiler turns into vectors. */
@@ -116,14 +117,11 @@ static sb_status take_step(const sb_comm *c, sb_task *task, double *loss, double
   const int64_t n = task->net.size;
   sb_adam_step constants;
   sb_status mine = own_blocks(c, task);
-  const int64_t bad = task->sum[n + BAD] += mine != SB_OK;
+  task->sum[n + BAD] += mine != SB_OK;
   double clock = sb_clock();
   SB_TRY(sb_sum_int(c, task->sum, n + SPARE));
   clock = sb_timer(SB_T_EXCHANGE, clock);
-  if (task->sum[n + BAD]) {
-    SB_TRY_ALL(c, mine);
-    return name_bad(c, task, bad);
-  }
+  if (task->sum[n + BAD]) return sb_agree(c, mine);
   *loss = (double)task->sum[n + LOSS] / LOSS_SCALE;
   task->sum[n + LOSS] = 0;
   sb_kernel()->restore(n, task->sum, task->g);
@@ -147,7 +145,7 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   for (int64_t at = share.first; !s && at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;
-    s = task->validate(task->self, task->tape, at / SB_BLOCK, (int)(left < SB_BLOCK ? left : SB_BLOCK), &loss);
+    s = task->validate(task->self, task, at, (int)(left < SB_BLOCK ? left : SB_BLOCK), &loss);
     sb_sum_add(&sum, loss);
   }
   SB_TRY_ALL(c, s);
@@ -161,37 +159,53 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   return SB_OK;
 }
 
-static void progress(const sb_task *task, const sb_history *line, double seconds, double exchange, int64_t since) {
-  const double per_step = seconds / (double)since;
-  const int64_t left = task->options->steps - *task->step;
-  char validation[16] = "         -";
-  if (!isnan(line->validation)) snprintf(validation, sizeof validation, "%10.5f", line->validation);
-  sb_log("%-8s %8lld %10.5f %s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", task->name, (long long)*task->step, line->loss, validation,
-         line->gradient_norm, line->rate, (double)task->options->batch / per_step, 100 * exchange / seconds, (double)left * per_step);
+/* One line on the screen. */
+static void progress(const sb_task *task, const sb_history *line, const sb_pace *pace) {
+  const double left = (double)(task->options->steps - *task->step) * (double)task->options->batch / pace->rows_per_second;
+  char validation[16] = "-";
+  if (!isnan(line->validation)) snprintf(validation, sizeof validation, "%.5f", line->validation);
+  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", task->name, (long long)*task->step, line->loss, validation,
+         line->gradient_norm, line->rate, pace->rows_per_second, 100 * pace->exchange, left);
+}
+
+/* Where the clock stood at the last line. */
+typedef struct mark {
+  double clock, exchange;
+  int64_t step;
+} mark;
+
+static mark mark_now(const sb_task *task) { return (mark){sb_clock(), sb_timer_seconds(SB_T_EXCHANGE), *task->step}; }
+
+/* Ends an interval of the history: `every` steps, or what is left of them. */
+static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, double gradient, mark *since) {
+  const int64_t at = (*task->lines)++, n = (*task->step - 1) % every + 1;
+  const mark now = mark_now(task);
+  const double seconds = now.clock - since->clock;
+  sb_history *line = &task->history[at];
+  *line = (sb_history){(double)*task->step, *task->running / (double)n, NAN, gradient, sb_adam_rate(&task->adam, *task->step - 1)};
+  task->pace[at] = (sb_pace){(double)*task->step, sb_clock_age(), (double)((now.step - since->step) * task->options->batch) / seconds,
+                             (now.exchange - since->exchange) / seconds};
+  *task->running = 0;
+  SB_TRY(validate(c, task, &line->validation));
+  progress(task, line, &task->pace[at]);
+  *since = mark_now(task);
+  return SB_OK;
 }
 
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control) {
-  const sb_train_options *o = task->options;
-  const int64_t every = report_every(o);
-  double sum = 0, loss = 0, gradient = 0, since = sb_clock(), exchanged = sb_timer_seconds(SB_T_EXCHANGE);
-  int64_t first = *task->step;
-  if (*task->step < o->steps)
-    sb_log("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation", "gradient", "rate", "samples/s", "comm",
+  const int64_t steps = task->options->steps, every = report_every(task->options);
+  double loss = 0, gradient = 0;
+  mark since = mark_now(task);
+  if (*task->step < steps)
+    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation", "gradient", "rate", "samples/s", "comm",
            "left");
-  while (*task->step < o->steps) {
-    if (*control->left == 0) return sb_fail(SB_EARLY, "stopped after %lld steps of %s as asked", (long long)*task->step, task->name);
+  while (*task->step < steps) {
+    if (*control->left == 0) return sb_fail(SB_EARLY, "stopped after step %lld of %s, as asked", (long long)*task->step, task->name);
     SB_TRY(take_step(c, task, &loss, &gradient));
     if (*control->left > 0) --*control->left;
-    sum += loss;
-    if (*task->step % every == 0 || *task->step == o->steps) {
-      const int64_t n = (*task->step - 1) % every + 1;
-      sb_history *line = &task->history[(*task->lines)++];
-      *line = (sb_history){(double)*task->step, sum / (double)n, NAN, gradient, sb_adam_rate(&task->adam, *task->step - 1)};
-      SB_TRY(validate(c, task, &line->validation));
-      progress(task, line, sb_clock() - since, sb_timer_seconds(SB_T_EXCHANGE) - exchanged, *task->step - first);
-      since = sb_clock(), exchanged = sb_timer_seconds(SB_T_EXCHANGE), first = *task->step, sum = 0;
-    }
-    if (control->save_every && *task->step % control->save_every == 0 && *task->step < o->steps) SB_TRY(control->save(control->self));
+    *task->running += loss;
+    if (*task->step % every == 0 || *task->step == steps) SB_TRY(end_interval(c, task, every, gradient, &since));
+    if (control->save_every && *task->step % control->save_every == 0 && *task->step < steps) SB_TRY(control->save(control->self));
   }
   return SB_OK;
 }

@@ -1,0 +1,70 @@
+/* layer: methods */
+/** What a method is: a file (or folder) and a line in methods.list. A method trains something and returns legs; the sampler,
+ * the recorder and the metrics know none. */
+#ifndef SB_METHOD_H
+#define SB_METHOD_H
+#include "sb/checkpoint.h"
+#include "sb/data.h"
+#include "sb/sampler.h"
+#include "sb/train.h"
+
+/** A method at work. */
+typedef struct sb_run {
+  const sb_comm *comm;
+  uint64_t seed;
+  sb_data *data;
+  const struct sb_method *method;
+  void *state; /**< [method->state_size], zeroed; the method's own */
+} sb_run;
+
+/** Which fields stand in the legs. Bit i of exact: the oracle stands for part i of the method's learned parts; ~0: as the deck
+ *  says (every part exact: the closed form). draws: Monte-Carlo draws, 0 as the deck says, -1 the closed form. */
+typedef struct sb_view {
+  unsigned exact;
+  int64_t draws;
+} sb_view;
+#define SB_VIEW_DECK ((sb_view){~0u, 0})
+#define SB_VIEW_CLOSED ((sb_view){0xffu, -1})
+
+/** A named set of values for keys that the deck leaves out. */
+typedef struct sb_preset {
+  const char *name, *about;
+  const char *const *assignments; /**< "train.steps=1000", NULL at the end */
+} sb_preset;
+
+#define SB_MAX_LEGS 8
+#define SB_MAX_TASKS 4
+
+typedef struct sb_method {
+  const char *name, *summary, *source; /**< key value; line of help; paper and equations             */
+  size_t state_size;
+  const sb_preset *presets;      /**< ends with a zeroed one; or NULL                                 */
+  const char *const *parts;      /**< learned parts in order of bits, NULL at the end                 */
+  /** Sections of the deck that the method owns, pointing into state; returns their number (at most `most`). */
+  int (*sections)(void *state, sb_section *out, int most);
+  /** Bytes that one rank will allocate for networks and fields; before open. */
+  int64_t (*bytes)(sb_run *run);
+  /** Collective; after the deck and the data are there. */
+  sb_status (*open)(sb_run *run);
+  void (*close)(sb_run *run);
+  /** Networks to train, in order; returns their number. */
+  int (*tasks)(sb_run *run, sb_task **out, int most);
+  /** What a checkpoint holds beside the networks (constants that a reader of the model needs); returns the number. */
+  int (*blocks)(sb_run *run, sb_block *out, int most);
+  /** Legs for the sampler. One view is alive at a time: a new call replaces the last. Collective. */
+  sb_status (*legs)(sb_run *run, sb_view view, sb_leg *out, int most, int *n);
+  /** n draws, first .. first+n-1 of stream key, of the exact law at time t of a leg: x [n, d]. Local. Needs training rows or a law only. */
+  sb_status (*marginal)(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n, double *x);
+  /** Density of that law, log p [n]; NULL where unknown. Local. */
+  sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);
+  /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]. Local. NULL: none. */
+  sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);
+  /** Collective. Says what the last sampling showed (effective sample size …). */
+  sb_status (*remark)(sb_run *run);
+} sb_method;
+
+/** By name; NULL unknown. By index 0 …: NULL beyond the last. */
+const sb_method *sb_method_find(const char *name);
+const sb_method *sb_method_at(int index);
+
+#endif

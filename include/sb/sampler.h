@@ -1,0 +1,59 @@
+/* layer: sde */
+/** The one sampler. A leg is {field, time grid, noise variance}; the sampler moves a cloud along legs and knows no method.
+ *
+ *   x_{k+1} = x_k + h_k b(t_k, x_k) + (variance h_k)^(1/2) xi_k,   h_k = t_{k+1} - t_k,   t in [0, 1]   (Euler-Maruyama)
+ * xi of particle i at step k is keyed by (leg's stream, i, k). Particles are cut into tiles of SB_BLOCK by global index and a rank owns
+ * whole tiles, so that sampling needs no communication and gives the same bits on any number of ranks. */
+#ifndef SB_SAMPLER_H
+#define SB_SAMPLER_H
+#include "sb/comm.h"
+
+/** A vector field b(t, x), forward time, drift per unit t. Local (not collective). */
+typedef struct sb_field {
+  const char *name;
+  int d;
+  void *self;
+  /** Fixes time t, which is that of step `step` of the leg (noise inside a field is keyed by it). NULL: nothing to prepare. */
+  sb_status (*at)(void *self, double t, int64_t step);
+  /** b [rows, d] at x [rows, d], rows <= SB_BLOCK; first: global index of the first particle. */
+  sb_status (*eval)(void *self, int64_t first, int rows, const double *x, double *b);
+} sb_field;
+
+typedef enum sb_start { SB_START_KEEP, SB_START_ZERO, SB_START_GAUSS } sb_start;
+
+typedef struct sb_leg {
+  char name[16];         /**< "stage1"                                                               */
+  sb_field field;
+  int64_t steps;         /**< uniform grid of this many steps                                        */
+  double variance;       /**< of the noise, per unit t                                               */
+  sb_start start;        /**< where particles begin: where the leg before left them, 0, N(0, v I)    */
+  double start_variance; /**< v                                                                      */
+  uint64_t start_key, path_key; /**< streams                                                         */
+  int denoise;           /**< after the last step move once more by h b, without noise (Tweedie)     */
+} sb_leg;
+
+/** Particles: x [count, d] are this rank's, global indices first .. of n. */
+typedef struct sb_cloud {
+  int64_t n, first, count;
+  int d;
+  double *x, *b; /**< positions, and drifts of the last step taken */
+} sb_cloud;
+sb_status sb_cloud_new(const sb_comm *c, int64_t n, int d, sb_cloud *out);
+void sb_cloud_free(sb_cloud *cloud);
+
+/** What watches a run. Where it wants a step, see is called on every rank before that step is taken (b belongs to x), and at the end of a
+ *  leg with step == steps and t == 1 (b then is that of the last step). See may communicate. Wants answers alike on every rank. */
+typedef struct sb_observer {
+  void *self;
+  int (*wants)(void *self, int leg, const sb_leg *l, int64_t step);
+  sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_cloud *cloud);
+} sb_observer;
+
+/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step, particle and
+ *  likely cause. */
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_cloud *cloud, const sb_observer *observers, int observer_count);
+
+/** Local. Drift at n points in tiles; first = global index of x[0], a multiple of SB_BLOCK. */
+sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x, double *b);
+
+#endif

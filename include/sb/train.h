@@ -1,0 +1,101 @@
+/* layer: nn */
+/** The one training loop: data-parallel Adam with gradients summed exactly, so that any number of ranks takes the same steps.
+ *
+ * A step: the batch is cut into blocks of SB_BLOCK rows; each rank computes the gradient of its blocks (float), turns it into integer multiples
+ * of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank takes the same Adam step. The loss is divided by the global
+ * batch before, so the sum is the gradient of the mean. */
+#ifndef SB_TRAIN_H
+#define SB_TRAIN_H
+#include "sb/adam.h"
+#include "sb/comm.h"
+#include "sb/keys.h"
+#include "sb/net.h"
+
+/** Section `train` and its children, one per network. */
+typedef struct sb_train_options {
+  int64_t steps, batch;
+  double rate, rate_end, beta1, beta2, epsilon, weight_decay, clip, average;
+  int schedule, decoupled, keep, time_sampling;
+  int64_t warmup, report;
+} sb_train_options;
+extern const sb_key sb_train_keys[];
+typedef enum sb_keep { SB_KEEP_LAST, SB_KEEP_BEST } sb_keep;
+typedef enum sb_time_sampling { SB_TIME_ANTITHETIC, SB_TIME_UNIFORM } sb_time_sampling;
+
+/** Section `net` and its children. */
+typedef struct sb_net_options {
+  int64_t depth, width, time_features;
+  sb_reals widths;
+  int activation, residual;
+} sb_net_options;
+extern const sb_key sb_net_keys[];
+/** The shape that a section asks for; time: the network has features of time. */
+sb_status sb_net_options_shape(const sb_net_options *o, int in, int out, int time, sb_net_shape *shape);
+
+/** One line of the history: everything here is the same on any number of ranks. */
+typedef struct sb_history {
+  double step, loss, validation, gradient_norm, rate; /**< loss: mean since the last line; validation NAN without held-out rows */
+} sb_history;
+#define SB_HISTORY_COLUMNS 5
+
+/** What depends on the clock, line by line beside the history: seconds since the program began, rows of batches per second, share
+ *  of the time in communication. */
+typedef struct sb_pace {
+  double step, seconds, rows_per_second, exchange;
+} sb_pace;
+#define SB_PACE_COLUMNS 4
+
+/** A network being trained, and how. The method fills the first part, sb_task_open the rest. One-element arrays are what a checkpoint
+ *  holds beside the blocks. */
+typedef struct sb_task sb_task;
+struct sb_task {
+  char name[16]; /**< "score" */
+  sb_net net;
+  const sb_train_options *options;
+  uint64_t init_key;
+  int64_t held; /**< held-out rows */
+  void *self;
+  /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward, once or several times,
+   *  and returns the rows' part of that mean. Local. */
+  sb_status (*loss)(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);
+  /** The sum of the same loss over rows row0 .. of the held-out rows, noise fixed; NULL: no validation. Local. */
+  sb_status (*validate)(void *self, sb_task *task, int64_t row0, int rows, double *loss);
+
+  float *p, *m, *v, *average; /**< [net.size] parameters, Adam moments, average              */
+  float *best;                /**< [net.size] average with the least validation loss, or NULL */
+  double best_loss[1];
+  int64_t step[1];   /**< steps taken                                                        */
+  double running[1]; /**< sum of losses since the last line of the history                   */
+  sb_history *history;
+  sb_pace *pace;
+  int64_t lines[1]; /**< of history and pace */
+  sb_adam adam;
+  sb_tape *tape;
+  float *g;
+  int64_t *sum;
+  const char *bad; /**< first tensor that went bad on this rank in this step, or NULL        */
+};
+
+/** Room for lines of the history. */
+int64_t sb_history_lines(const sb_train_options *o);
+sb_status sb_task_open(const sb_comm *c, sb_task *task);
+void sb_task_close(sb_task *task);
+/** Bytes of one rank that sb_task_open allocates. */
+int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o);
+/** Gradient of sum(dy * y) of the tape's last forward, added to the step's exact sum. For the loss function. */
+void sb_task_backward(sb_task *task, const float *dy);
+/** The parameters to sample with: best, average or last as the options say. */
+const float *sb_task_result(const sb_task *task);
+
+/** What the run asks of a loop. */
+typedef struct sb_train_control {
+  int64_t save_every;                     /**< steps between checkpoints, 0: none      */
+  sb_status (*save)(void *self);          /**< collective                              */
+  int64_t *left;                          /**< steps until --stop-after, < 0: no limit */
+  void *self;
+} sb_train_control;
+
+/** Collective. Takes the steps that are left; SB_EARLY when the control's limit is reached first (a checkpoint is the caller's matter). */
+sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control);
+
+#endif

@@ -1,0 +1,123 @@
+/* The program: command line, deck, and what the commands share. */
+#ifndef SB_APP_H
+#define SB_APP_H
+#include "sb/checkpoint.h"
+#include "sb/comm.h"
+#include "sb/keys.h"
+#include "sb/method.h"
+#include "sb/metric.h"
+#include "sb/recorder.h"
+
+#define MAX_SECTIONS 32
+#define MAX_BLOCKS 64
+#define MAX_SET 64
+
+enum { RESUME_NEVER, RESUME_AUTO, RESUME_FILE };
+
+/* Command line. */
+typedef struct app_line {
+  const char *command, *input; /* deck or checkpoint; NULL none */
+  const char *set[MAX_SET];
+  int sets;
+  int resume, overwrite, dry_run, strict_bits, quiet, verify;
+  const char *resume_file, *at, *start;
+  int64_t stop_after; /* -1: no limit */
+} app_line;
+
+/* Section "" and the sections of the program itself. */
+typedef struct app_options {
+  char *method, *output, *preset;
+  int64_t seed;
+} app_options;
+
+typedef struct app_sample {
+  int64_t n;
+} app_sample;
+
+typedef struct app_record {
+  int64_t particles, frames, part_frames, training;
+  char *start_file;
+  sb_reals image;
+} app_record;
+
+typedef struct app_velocity {
+  int64_t points;
+  sb_reals times, low, high;
+} app_velocity;
+
+typedef struct app_checkpoint {
+  int64_t every, keep;
+} app_checkpoint;
+
+typedef struct app {
+  sb_comm *comm;
+  app_line line;
+  sb_deck *deck;
+  char *used; /* the deck with all values */
+  app_options options;
+  app_sample sample;
+  app_record record;
+  app_velocity velocity;
+  app_checkpoint checkpoint;
+  sb_data_options data_options;
+  sb_law_options law_options;
+  sb_judge_options judge;
+  sb_section section[MAX_SECTIONS];
+  int sections;
+  const sb_method *method;
+  sb_run run;
+  char checkpoint_path[1024]; /* of this run */
+  const char *parent;         /* checkpoint that this run came from, or NULL */
+  char parent_path[1024];
+  int64_t steps_left;         /* until --stop-after, -1: no limit */
+  int64_t memory_predicted;
+} app;
+
+/* A command of the table in main.c. */
+typedef struct app_command {
+  const char *name, *argument, *help;
+  int needs_deck;
+  sb_status (*run)(app *a);
+} app_command;
+extern const app_command app_commands[];
+
+/* line.c: reads the command line; SB_USE with one line. */
+sb_status app_line_read(int argc, char **argv, app_line *out);
+const app_command *app_command_find(const char *name);
+
+/* setup.c */
+sb_status app_open(app *a);       /* collective: deck, sections, method, output directory's name */
+sb_status app_start(app *a);      /* collective: data, networks, settings on screen */
+void app_close(app *a);
+int app_sections(app *a);         /* fills a->section for a->method; returns the number */
+sb_status app_path(const app *a, const char *name, char *out, int size); /* output/NAME */
+sb_status app_refuse(app *a, const char *name); /* collective: SB_USE when output/NAME exists and neither --overwrite nor --resume */
+sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name); /* reads a deck and binds it */
+
+/* state.c */
+sb_status app_save(void *self);        /* collective: writes the checkpoint */
+sb_status app_load(app *a, const char *path); /* collective: fills the run from a checkpoint */
+sb_status app_load_trained(app *a);    /* collective: for commands that need finished networks */
+sb_status app_history(app *a);         /* collective: history.csv, timing.csv */
+
+/* memory.c: bytes of one rank, and of the files; says no when they do not suffice. */
+sb_status app_predict(app *a);
+
+/* commands */
+sb_status app_run(app *a);
+sb_status app_train(app *a);
+sb_status app_draw(app *a);
+sb_status app_velocity_files(app *a);
+sb_status app_evaluate(app *a);
+sb_status app_info(app *a);
+sb_status app_help(app *a);
+
+/* view.c: box and principal axes of what a run shows. */
+typedef struct app_view {
+  sb_projection projection; /* members NULL for d <= 3 */
+  double low[3], high[3];   /* of the training rows along the axes shown, raw coordinates */
+} app_view;
+sb_status app_view_open(app *a, app_view *out); /* collective */
+void app_view_close(app_view *v);
+
+#endif

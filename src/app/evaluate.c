@@ -1,0 +1,108 @@
+/* The command evaluate: how good are the draws of samples.h5, and which part of the error comes from where. */
+#include <math.h>
+#include <stdio.h>
+
+#include "evaluate.h"
+#include "sb/clock.h"
+#include "sb/log.h"
+#include "sb/mem.h"
+
+sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t, double value) {
+  sb_metric *m = &e->metric[e->n < EVALUATION_MOST ? e->n++ : EVALUATION_MOST - 1];
+  *m = (sb_metric){.t = t, .value = value, .stderr_ = NAN, .floor = NAN, .floor_q95 = NAN, .floor_train = NAN, .baseline = NAN,
+                   .better = SB_LESS, .target = NAN};
+  snprintf(m->name, sizeof m->name, "%s", name);
+  snprintf(m->stage, sizeof m->stage, "%s", stage);
+  return m;
+}
+
+static sb_status read_samples(evaluation *e) {
+  app *a = e->a;
+  const int raw = a->run.data->raw, d = a->run.data->d;
+  char path[1024];
+  int64_t shape[4] = {0};
+  int rank = 0;
+  sb_kind kind;
+  sb_file *f;
+  double *x = NULL;
+  SB_TRY(app_path(a, "samples.h5", path, sizeof path));
+  SB_TRY(sb_file_open(a->comm, path, &f));
+  sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
+  if (!s && (rank != 2 || shape[1] != raw)) s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", path, raw);
+  e->rows = shape[0];
+  if (!s) {
+    sb_status mine = SB_NEW(&x, e->rows * raw, "samples");
+    if (!mine) mine = SB_NEW(&e->sample, e->rows * d, "samples");
+    s = sb_agree(a->comm, mine);
+  }
+  if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, 0, e->rows, x);
+  if (!s) sb_affine_forward(&a->run.data->map, e->rows, x, e->sample);
+  sb_file_close(f);
+  sb_mem_free(x);
+  return s;
+}
+
+static sb_status judge(evaluation *e) {
+  app *a = e->a;
+  sb_data *data = a->run.data;
+  double *training = NULL, *held = NULL, *moments = NULL;
+  int64_t n = 0, m = 0;
+  sb_status s = sb_data_points(data, 0, &training, &n);
+  if (!s) s = sb_data_points(data, 1, &held, &m);
+  if (!s) s = SB_NEW(&moments, data->d * (data->d + 1), "moments");
+  s = sb_agree(a->comm, s);
+  if (!s) {
+    if (data->mixture) sb_mixture_moments(data->mixture, moments, moments + data->d);
+    const sb_judge_input in = {.sample = {e->rows, data->d, e->sample}, .training = {n, data->d, training}, .held = {m, data->d, held},
+                               .truth = sb_data_truth(data), .fresh = sb_data_fresh(data), .baseline = sb_data_baseline(data),
+                               .mean = data->mixture ? moments : NULL, .cov = data->mixture ? moments + data->d : NULL,
+                               .seed = a->run.seed, .stage = ""};
+    s = sb_judge(a->comm, &a->judge, &in, e->metric, EVALUATION_MOST, &e->n);
+  }
+  sb_mem_free(moments);
+  sb_mem_free(held);
+  sb_mem_free(training);
+  return s;
+}
+
+static sb_status write_report(evaluation *e) {
+  app *a = e->a;
+  static const char *const files[] = {"checkpoint.h5", "samples.h5", "trajectories.h5", "velocity.h5", "history.csv", "timing.csv", "used.yml"};
+  const char *present[8];
+  char path[1024];
+  int n = 0;
+  for (int i = 0; i < 7; i++) {
+    SB_TRY(app_path(a, files[i], path, sizeof path));
+    if (sb_path_exists(a->comm, path)) present[n++] = files[i];
+  }
+  double peak = (double)sb_mem_peak();
+  SB_TRY(sb_max_real(a->comm, &peak, 1));
+  const sb_report report = {.method = a->method->name, .status = "done", .seed = a->options.seed, .metrics = e->metric, .metric_count = e->n,
+                            .error_time_step = e->error[ERROR_TIME_STEP], .error_score = e->error[ERROR_SCORE],
+                            .error_ratio = e->error[ERROR_RATIO], .error_monte_carlo = e->error[ERROR_MONTE_CARLO],
+                            .memory_predicted = a->memory_predicted, .memory_peak = (int64_t)peak, .files = present, .file_count = n};
+  return sb_report_write(a->comm, a->options.output, &report);
+}
+
+sb_status app_evaluate(app *a) {
+  evaluation *e = NULL;
+  if (!a->run.data) {
+    SB_TRY(app_refuse(a, "report.json"));
+    SB_TRY(app_start(a));
+    if (a->line.dry_run) return SB_OK;
+    SB_TRY(app_load_trained(a));
+  }
+  SB_TRY_ALL(a->comm, SB_NEW(&e, 1, "metrics"));
+  e->a = a;
+  for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
+  const double began = sb_clock();
+  sb_status s = read_samples(e);
+  if (!s) s = judge(e);
+  if (!s) s = evaluate_modes(e);
+  if (!s && a->judge.errors) s = evaluate_drift(e);
+  sb_timer(SB_T_METRIC, began);
+  if (!s) s = write_report(e);
+  sb_mem_free(e->sample);
+  sb_mem_free(e);
+  return s;
+}

@@ -1,0 +1,26 @@
+/* What the files of the command evaluate know of each other. */
+#ifndef SB_EVALUATE_H
+#define SB_EVALUATE_H
+#include "app.h"
+#include "sb/report.h"
+
+#define EVALUATION_MOST 128
+
+enum { ERROR_TIME_STEP, ERROR_SCORE, ERROR_RATIO, ERROR_MONTE_CARLO, ERRORS };
+
+typedef struct evaluation {
+  app *a;
+  sb_metric metric[EVALUATION_MOST];
+  int n;
+  double *sample; /* [rows, d] network coordinates, every rank */
+  int64_t rows;
+  double error[ERRORS]; /* relative; NAN where not measured */
+} evaluation;
+
+/* Appends a metric; floors and baseline are NAN. */
+sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t, double value);
+
+sb_status evaluate_modes(evaluation *e); /* modes.c: largest errors of weights and covariances of modes; mixtures only */
+sb_status evaluate_drift(evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
+
+#endif

@@ -1,0 +1,99 @@
+/* The command line. Every rank reads the same words, so every rank comes to the same end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+
+const app_command *app_command_find(const char *name) {
+  for (const app_command *c = app_commands; c->name; c++)
+    if (!strcmp(c->name, name)) return c;
+  return NULL;
+}
+
+static sb_status unknown(const char *what, const char *word, const char *const *words, int n) {
+  const char *near = sb_nearest(word, words, n);
+  if (near) return sb_fail(SB_USE, "unknown %s '%s' (did you mean '%s'?)", what, word, near);
+  return sb_fail(SB_USE, "unknown %s '%s'; see sbridge help", what, word);
+}
+
+/* Options: with a value behind = or in the next word (VALUE), with one only behind = (MAYBE), without (FLAG). */
+enum { FLAG, MAYBE, VALUE };
+typedef struct option {
+  const char *name;
+  int kind;
+} option;
+static const option options[] = {{"--set", VALUE},     {"--resume", MAYBE},      {"--overwrite", FLAG}, {"--dry-run", FLAG},
+                                 {"--stop-after", VALUE}, {"--at", VALUE},       {"--start", VALUE},    {"--verify", FLAG},
+                                 {"--version", FLAG},  {"--help", FLAG},         {"--quiet", FLAG},     {"--strict-bits", FLAG}};
+#define OPTIONS ((int)(sizeof options / sizeof *options))
+
+static sb_status count(const char *text, int64_t *out) {
+  char *end;
+  errno = 0;
+  *out = strtoll(text, &end, 10);
+  if (errno || *end || end == text || *out < 0) return sb_fail(SB_USE, "--stop-after %s: a number of steps, 0 or more", text);
+  return SB_OK;
+}
+
+static void resume(app_line *l, const char *value) {
+  l->resume = RESUME_AUTO;
+  if (value && !strcmp(value, "never")) l->resume = RESUME_NEVER;
+  else if (value && strcmp(value, "auto")) l->resume = RESUME_FILE, l->resume_file = value;
+}
+
+static sb_status apply(app_line *l, const char *name, const char *value) {
+  if (!strcmp(name, "--set")) {
+    if (l->sets == MAX_SET) return sb_fail(SB_USE, "more than %d --set", MAX_SET);
+    l->set[l->sets++] = value;
+  }
+  if (!strcmp(name, "--resume")) resume(l, value);
+  if (!strcmp(name, "--overwrite")) l->overwrite = 1;
+  if (!strcmp(name, "--dry-run")) l->dry_run = 1;
+  if (!strcmp(name, "--at")) l->at = value;
+  if (!strcmp(name, "--start")) l->start = value;
+  if (!strcmp(name, "--verify")) l->verify = 1;
+  if (!strcmp(name, "--quiet")) l->quiet = 1;
+  if (!strcmp(name, "--strict-bits")) l->strict_bits = 1;
+  if (!strcmp(name, "--version")) l->command = "info";
+  if (!strcmp(name, "--help")) l->command = "help";
+  if (!strcmp(name, "--stop-after")) return count(value, &l->stop_after);
+  return SB_OK;
+}
+
+static sb_status read_option(int argc, char **argv, int *i, app_line *l) {
+  const char *word = argv[*i], *equals = strchr(word, '=');
+  const size_t length = equals ? (size_t)(equals - word) : strlen(word);
+  const char *names[OPTIONS];
+  for (int k = 0; k < OPTIONS; k++) {
+    names[k] = options[k].name;
+    if (strlen(names[k]) != length || strncmp(names[k], word, length)) continue;
+    const char *value = equals ? equals + 1 : NULL;
+    if (options[k].kind == FLAG && value) return sb_fail(SB_USE, "%s takes no value", names[k]);
+    if (options[k].kind == VALUE && !value) {
+      if (*i + 1 >= argc) return sb_fail(SB_USE, "%s needs a value", names[k]);
+      value = argv[++*i];
+    }
+    return apply(l, names[k], value);
+  }
+  return unknown("option", word, names, OPTIONS);
+}
+
+sb_status app_line_read(int argc, char **argv, app_line *out) {
+  const char *names[16];
+  int n = 0;
+  *out = (app_line){.stop_after = -1};
+  for (int i = 1; i < argc; i++) {
+    if (!strncmp(argv[i], "--", 2)) SB_TRY(read_option(argc, argv, &i, out));
+    else if (!out->command) out->command = argv[i];
+    else if (!out->input) out->input = argv[i];
+    else if (!out->at) out->at = argv[i];
+    else return sb_fail(SB_USE, "'%s' is one word too many; see sbridge help", argv[i]);
+  }
+  if (!out->command) out->command = "help";
+  for (const app_command *c = app_commands; c->name; c++) names[n++] = c->name;
+  const app_command *command = app_command_find(out->command);
+  if (!command) return unknown("command", out->command, names, n);
+  if (command->needs_deck && !out->input) return sb_fail(SB_USE, "%s needs a %s", command->name, command->argument);
+  return SB_OK;
+}

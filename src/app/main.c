@@ -1,0 +1,40 @@
+/* sbridge: learns and samples Schrödinger bridges. */
+#include <stdio.h>
+
+#include "app.h"
+#include "sb/about.h"
+#include "sb/clock.h"
+#include "sb/dense.h"
+#include "sb/log.h"
+
+const app_command app_commands[] = {
+    {"run", "DECK", "train, sample, velocity, evaluate: the whole job", 1, app_run},
+    {"train", "DECK", "learn the networks; leaves checkpoint.h5", 1, app_train},
+    {"sample", "DECK|CHECKPOINT", "draw; leaves samples.h5, trajectories.h5", 1, app_draw},
+    {"velocity", "DECK|CHECKPOINT", "fields on a grid (velocity.h5), or at given points (--at)", 1, app_velocity_files},
+    {"evaluate", "DECK|CHECKPOINT", "metrics of samples.h5, each with its floor; leaves report.json", 1, app_evaluate},
+    {"info", "FILE", "what a deck or a file of this program holds", 0, app_info},
+    {"help", "[keys [SECTION]]", "this page; every key of a deck", 0, app_help},
+    {NULL, NULL, NULL, 0, NULL}};
+
+static sb_status obey(app *a) {
+  const app_command *command = app_command_find(a->line.command);
+  if (!command->needs_deck) return command->run(a);
+  SB_TRY(app_open(a));
+  return command->run(a);
+}
+
+int main(int argc, char **argv) {
+  app a = {.steps_left = -1};
+  sb_blas_settle(argv);
+  sb_clock_start();
+  sb_status s = sb_comm_start(&argc, &argv, &a.comm);
+  if (!s) s = app_line_read(argc, argv, &a.line);
+  sb_log_start(a.comm ? a.comm->rank : 0, a.line.quiet);
+  sb_about_start(argc, argv);
+  if (!s) s = obey(&a);
+  if (s && (!a.comm || a.comm->rank == 0)) fprintf(stderr, "sbridge: %s\n", sb_message());
+  app_close(&a);
+  sb_comm_finish(a.comm);
+  return (int)s;
+}

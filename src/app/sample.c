@@ -1,0 +1,157 @@
+/* The command sample: runs the method's legs and records what passes by. */
+#include <string.h>
+
+#include "app.h"
+#include "sb/clock.h"
+#include "sb/file.h"
+#include "sb/log.h"
+#include "sb/mem.h"
+#include "sb/sampler.h"
+
+/* Watches a sampling run: trajectories of the first particles, and where stage 1 ended. */
+typedef struct watch {
+  app *a;
+  int legs;
+  sb_recorder *recorder;
+  double *x, *v;   /* [tracked, raw] of this rank */
+  int64_t tracked; /* particles of this rank that are recorded */
+  double *middle;  /* [count, raw] positions after the first of two legs, or NULL */
+} watch;
+
+static int wants_frame(const watch *w, int leg, const sb_leg *l, int64_t step) {
+  const int64_t f = w->a->record.frames;
+  if (!w->recorder) return 0;
+  if (step == l->steps) return leg == w->legs - 1;
+  return step == 0 || step * f / l->steps != (step - 1) * f / l->steps;
+}
+
+static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
+  const watch *w = self;
+  return wants_frame(w, leg, l, step) || (w->middle && leg == 0 && step == l->steps);
+}
+
+static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_cloud *cloud) {
+  watch *w = self;
+  const sb_affine *map = &w->a->run.data->map;
+  if (w->middle && leg == 0 && step == l->steps) sb_affine_back(map, cloud->count, cloud->x, w->middle);
+  if (!wants_frame(w, leg, l, step)) return SB_OK;
+  sb_affine_back(map, w->tracked, cloud->x, w->x);
+  sb_affine_back_vector(map, w->tracked, cloud->b, w->v);
+  return sb_recorder_add(w->recorder, leg, step, t, cloud->first, w->tracked, w->x, w->v);
+}
+
+static sb_status watch_open(app *a, const sb_cloud *cloud, int legs, const sb_projection *projection, watch *w) {
+  const int raw = a->run.data->raw;
+  const int64_t most = a->record.particles < cloud->n ? a->record.particles : cloud->n;
+  *w = (watch){.a = a, .legs = legs};
+  if (cloud->first < most) w->tracked = most - cloud->first < cloud->count ? most - cloud->first : cloud->count;
+  sb_status s = SB_NEW(&w->x, w->tracked * raw, "recorded positions");
+  if (!s) s = SB_NEW(&w->v, w->tracked * raw, "recorded velocities");
+  if (!s && legs == 2) s = SB_NEW(&w->middle, cloud->count * raw, "positions after stage 1");
+  SB_TRY_ALL(a->comm, s);
+  if (most == 0) return SB_OK;
+  const sb_recorder_options o = {a->options.output, "trajectories", 1, most, a->record.part_frames, raw, projection, a->parent};
+  return sb_recorder_open(a->comm, &o, cloud->n, &w->recorder);
+}
+
+static sb_status watch_close(watch *w) {
+  const sb_status s = sb_recorder_close(w->recorder);
+  sb_mem_free(w->x);
+  sb_mem_free(w->v);
+  sb_mem_free(w->middle);
+  return s;
+}
+
+/* Stage 2 from a table: particle i starts at row i of /x, mapped to network coordinates. */
+static sb_status start_from(app *a, sb_cloud *cloud) {
+  const char *path = a->line.start ? a->line.start : a->record.start_file;
+  const int raw = a->run.data->raw;
+  int64_t shape[4] = {0};
+  int rank = 0;
+  sb_kind kind;
+  sb_file *f;
+  double *rows = NULL;
+  if (!path[0]) return sb_fail(SB_USE, "sample.start: file needs --start FILE or record.start_file");
+  SB_TRY(sb_file_open(a->comm, path, &f));
+  sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
+  if (!s && (rank != 2 || shape[1] != raw || shape[0] < cloud->n))
+    s = sb_fail(SB_USE, "%s: /x must have %d columns and at least sample.n = %lld rows", path, raw, (long long)cloud->n);
+  if (!s) s = sb_agree(a->comm, SB_NEW(&rows, cloud->count * raw, "starting points"));
+  if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, cloud->first, cloud->count, rows);
+  if (!s) sb_affine_forward(&a->run.data->map, cloud->count, rows, cloud->x);
+  sb_file_close(f);
+  sb_mem_free(rows);
+  return s;
+}
+
+static sb_status write_samples(app *a, const sb_cloud *cloud, const watch *w, const sb_projection *projection) {
+  const sb_data *data = a->run.data;
+  const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
+  const sb_share share = sb_share_of(a->comm, kept);
+  int64_t image[3];
+  double *x = NULL, *training = NULL, *row = NULL;
+  sb_status s = SB_NEW(&x, cloud->count * data->raw, "samples");
+  if (!s) s = SB_NEW(&training, share.count * data->raw, "training rows");
+  if (!s) s = SB_NEW(&row, data->d, "row");
+  s = sb_agree(a->comm, s);
+  if (!s) {
+    sb_affine_back(&data->map, cloud->count, cloud->x, x);
+    for (int64_t i = 0; i < share.count; i++) {
+      for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, share.first + i)[j];
+      sb_affine_back(&data->map, 1, row, training + i * data->raw);
+    }
+    const sb_column extra[] = {
+        {.path = "/training", .unit = "x", .meaning = "first training rows", .kind = SB_KIND_F64, .rank = 2, .shape = {kept, data->raw},
+         .first = share.first, .count = share.count, .data = training},
+        {.path = "/stage1", .unit = "x", .meaning = "positions after stage 1", .kind = SB_KIND_F64, .rank = 2,
+         .shape = {cloud->n, data->raw}, .first = cloud->first, .count = cloud->count, .data = w->middle}};
+    const int dims = a->record.image.n < 3 ? a->record.image.n : 3;
+    for (int i = 0; i < dims; i++) image[i] = (int64_t)a->record.image.v[i];
+    const sb_table table = {.directory = a->options.output, .name = "samples", .overwrite = 1, .n = cloud->n, .d = data->raw, .x = x,
+                            .meaning = "draws", .extra = extra, .extras = w->middle ? 2 : 1, .image = dims ? image : NULL,
+                            .image_rank = dims, .projection = projection, .parent = a->parent};
+    s = sb_table_write(a->comm, &table);
+  }
+  sb_mem_free(row);
+  sb_mem_free(training);
+  sb_mem_free(x);
+  return s;
+}
+
+static sb_status draw(app *a, const sb_projection *projection) {
+  sb_leg legs[SB_MAX_LEGS];
+  sb_cloud cloud = {0};
+  watch w = {0};
+  int n = 0;
+  SB_TRY(a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
+  SB_TRY(sb_cloud_new(a->comm, a->sample.n, a->run.data->d, &cloud));
+  const double began = sb_clock();
+  sb_status s = SB_OK;
+  if (legs[0].start == SB_START_KEEP) s = start_from(a, &cloud);
+  if (!s) s = watch_open(a, &cloud, n, projection, &w);
+  const sb_observer observer = {&w, wants, see};
+  if (!s) s = sb_sample(a->comm, legs, n, &cloud, &observer, 1);
+  if (!s) sb_say("%lld draws in %.1f s\n", (long long)cloud.n, sb_clock() - began);
+  if (!s && a->method->remark) s = a->method->remark(&a->run);
+  if (!s) s = write_samples(a, &cloud, &w, projection);
+  const sb_status closed = watch_close(&w);
+  sb_cloud_free(&cloud);
+  return s ? s : closed;
+}
+
+sb_status app_draw(app *a) {
+  const int alone = !a->run.data;
+  app_view view;
+  if (alone) {
+    SB_TRY(app_refuse(a, "samples.h5"));
+    SB_TRY(app_refuse(a, "trajectories.h5"));
+    SB_TRY(app_start(a));
+    if (a->line.dry_run) return SB_OK;
+    SB_TRY(app_load_trained(a));
+    SB_TRY(sb_dir_make(a->comm, a->options.output));
+  }
+  sb_status s = app_view_open(a, &view);
+  if (!s) s = draw(a, a->run.data->raw > 3 ? &view.projection : NULL);
+  app_view_close(&view);
+  return s;
+}

@@ -1,0 +1,125 @@
+/* Euler-Maruyama along legs, tile by tile (sb/sampler.h). */
+#include "sb/sampler.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sb/clock.h"
+#include "sb/kernel.h"
+#include "sb/mem.h"
+#include "sb/noise.h"
+
+#define BEYOND 1e12 /* nothing that this program draws lies there: the run diverged */
+
+sb_status sb_cloud_new(const sb_comm *c, int64_t n, int d, sb_cloud *out) {
+  const sb_share share = sb_share_of(c, n);
+  *out = (sb_cloud){.n = n, .first = share.first, .count = share.count, .d = d};
+  SB_TRY_ALL(c, SB_NEW(&out->x, share.count * d, "particles"));
+  SB_TRY_ALL(c, SB_NEW(&out->b, share.count * d, "drifts of particles"));
+  return SB_OK;
+}
+
+void sb_cloud_free(sb_cloud *cloud) {
+  sb_mem_free(cloud->x);
+  sb_mem_free(cloud->b);
+  *cloud = (sb_cloud){0};
+}
+
+static int tile_rows(int64_t at, int64_t count) { return (int)(count - at < SB_BLOCK ? count - at : SB_BLOCK); }
+
+sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x, double *b) {
+  if (f->at) SB_TRY(f->at(f->self, t, step));
+  for (int64_t i = 0; i < n; i += SB_BLOCK) SB_TRY(f->eval(f->self, first + i, tile_rows(i, n), x + i * f->d, b + i * f->d));
+  return SB_OK;
+}
+
+static void start(const sb_leg *leg, sb_cloud *cloud) {
+  const int64_t size = cloud->count * cloud->d;
+  const double scale = sqrt(leg->start_variance);
+  if (leg->start == SB_START_KEEP) return;
+  memset(cloud->x, 0, (size_t)size * sizeof *cloud->x);
+  if (leg->start == SB_START_ZERO) return;
+  for (int64_t i = 0; i < cloud->count; i += SB_BLOCK)
+    sb_noise_normals64(leg->start_key, cloud->first + i, tile_rows(i, cloud->count), 0, cloud->d, cloud->x + i * cloud->d);
+  for (int64_t i = 0; i < size; i++) cloud->x[i] *= scale;
+}
+
+/* Adding h b before the noise keeps drift and noise apart in the last bits, however the compiler sees the loop. */
+static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_cloud *cloud, float *noise) {
+  const double sigma = sqrt(leg->variance * h);
+  for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
+    const int rows = tile_rows(i, cloud->count), size = rows * cloud->d;
+    double *x = cloud->x + i * cloud->d;
+    const double *b = cloud->b + i * cloud->d;
+    for (int j = 0; j < size; j++) x[j] += h * b[j];
+    if (!noisy) continue;
+    sb_noise_normals(leg->path_key, cloud->first + i, rows, (uint32_t)step, cloud->d, noise);
+    for (int j = 0; j < size; j++) x[j] += sigma * (double)noise[j];
+  }
+}
+
+static sb_status check(const sb_leg *leg, int64_t step, const sb_cloud *cloud) {
+  const int64_t size = cloud->count * cloud->d;
+  int bad = 0;
+  for (int64_t i = 0; i < size; i++) bad |= !(fabs(cloud->x[i]) < BEYOND);
+  for (int64_t i = 0; bad && i < size; i++) {
+    if (fabs(cloud->x[i]) < BEYOND) continue;
+    return sb_fail(SB_BAD,
+                   "%s (%s): particle %lld is %g after step %lld of %lld; likely the time step is too large (raise the number of steps) or "
+                   "the field is poor there (more Monte-Carlo draws, mode shared, longer training)",
+                   leg->name, leg->field.name, (long long)(cloud->first + i / cloud->d), cloud->x[i], (long long)step + 1,
+                   (long long)leg->steps);
+  }
+  return SB_OK;
+}
+
+/* Shows a step to the observers that want it. Ranks agree only then: between two observed steps they are on their own, and one that failed
+ * waits here for the others. */
+static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l, int64_t step, const sb_cloud *cloud,
+                      sb_status mine) {
+  const double t = (double)step / (double)l->steps;
+  for (int i = 0; i < n; i++) {
+    if (!o[i].wants(o[i].self, leg, l, step)) continue;
+    SB_TRY_ALL(c, mine);
+    const double clock = sb_clock();
+    SB_TRY(o[i].see(o[i].self, leg, l, step, t, cloud));
+    sb_timer(SB_T_OUTPUT, clock);
+  }
+  return SB_OK;
+}
+
+/* One step, or the last half of one: the drift at t_k, what observers see there, the move. */
+static sb_status drift(const sb_leg *l, int64_t step, const sb_cloud *cloud) {
+  const double t = (double)step / (double)l->steps;
+  return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
+}
+
+static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_cloud *cloud, const sb_observer *o, int n, float *noise) {
+  const double h = 1.0 / (double)l->steps;
+  sb_status mine = SB_OK;
+  start(l, cloud);
+  for (int64_t k = 0; k < l->steps; k++) {
+    double clock = sb_clock();
+    if (!mine) mine = drift(l, k, cloud);
+    sb_timer(SB_T_SAMPLE, clock);
+    SB_TRY(show(c, o, n, index, l, k, cloud, mine));
+    clock = sb_clock();
+    if (!mine) move(l, k, h, 1, cloud, noise), mine = check(l, k, cloud);
+    sb_timer(SB_T_SAMPLE, clock);
+  }
+  if (l->denoise && !mine) {
+    mine = drift(l, l->steps - 1, cloud);
+    if (!mine) move(l, l->steps - 1, h, 0, cloud, noise), mine = check(l, l->steps - 1, cloud);
+  }
+  SB_TRY_ALL(c, mine);
+  return show(c, o, n, index, l, l->steps, cloud, SB_OK);
+}
+
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_cloud *cloud, const sb_observer *observers, int observer_count) {
+  float *noise = NULL;
+  SB_TRY_ALL(c, SB_NEW(&noise, (int64_t)SB_BLOCK * cloud->d, "noise of a tile"));
+  sb_status s = SB_OK;
+  for (int i = 0; !s && i < n; i++) s = run_leg(c, i, &legs[i], cloud, observers, observer_count, noise);
+  sb_mem_free(noise);
+  return s;
+}
