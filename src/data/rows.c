@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sb/crc.h"
+#include "sb/log.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
 #include "work.h"
@@ -20,6 +21,7 @@ static sb_status table_size(const sb_comm *c, const sb_data_options *o, sb_rows 
   if (rank == 0)
     return sb_fail(SB_USE, "%s: %s is a single number; a table has rows and columns", o->file,
                    o->dataset);
+  if (sb_file_has(r->file, "/weight")) sb_warn("%s: /weight is not used", o->file);
   for (int k = 1; k < rank; k++) width *= (double)shape[k];
   if (width > INT32_MAX)
     return sb_fail(SB_USE, "%s: the rows of %s have %.0f numbers, which is too many", o->file,
