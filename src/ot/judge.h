@@ -1,0 +1,57 @@
+/* Private to sb_judge: what its parts share. */
+#ifndef SB_OT_JUDGE_H
+#define SB_OT_JUDGE_H
+#include "sb/metric.h"
+
+/* Sets that are compared with true points. */
+enum { SAMPLE, FLOOR, TRAINED, BASELINE, KINDS };
+
+/* Values of one statistic, kind by kind. */
+typedef struct judge_values {
+  int64_t count[KINDS];
+  double *of[KINDS]; /* [count] each, in one block that of[0] owns */
+} judge_values;
+
+typedef struct judge {
+  const sb_comm *c;
+  const sb_judge_options *o;
+  const sb_judge_input *in;
+  int d, finite; /* finite: true and fresh rows are those of the pool, else drawn when needed */
+  int64_t size, w2_size;                 /* points on each side of a block                 */
+  int64_t count[KINDS], w2_count[KINDS]; /* blocks of each kind */
+  int64_t pool_true, pool_fresh;
+  double *pool;  /* [pool_true + pool_fresh, d]                                               */
+  double *x, *y; /* [max(size, w2_size), d]: the two sides of a comparison                    */
+  sb_metric *out;
+  int most, n; /* metrics: room, and written so far                                         */
+} judge;
+
+/* Streams of the purpose SB_FOR_METRIC. */
+enum { KEY_MEDIAN, KEY_SLICES, KEY_SPLIT, KEY_RESAMPLE };
+uint64_t judge_key(const judge *j, int use, int64_t replicate);
+
+/* Not collective. Block r of a kind: x, and true points y to compare it with; rows <= size or
+ * w2_size. */
+sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double *x, double *y);
+/* Not collective. Block r of true points. */
+sb_status judge_truth(const judge *j, int64_t r, int64_t rows, double *y);
+
+/* The next metric, without numbers; never NULL: room was checked. */
+sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m);
+
+/* Arrays for values; the caller agrees, and frees of[0]. */
+sb_status judge_values_new(judge_values *v, const int64_t count[KINDS]);
+/* Value, standard error, floor, its quantile, training floor, baseline from blocks. `use` keys the
+ * resampling. */
+sb_status judge_summarise(const judge *j, const judge_values *v, int use, sb_metric *m);
+/* 95 % quantile of values, which are sorted by this. */
+double judge_q95(int64_t n, double *values);
+double judge_mean(int64_t n, const double *values);
+
+/* Collective: the metrics of one file each. */
+sb_status judge_moments(judge *j);
+sb_status judge_blocks(judge *j);
+sb_status judge_w2(judge *j);
+sb_status judge_memory(judge *j);
+
+#endif

@@ -1,0 +1,152 @@
+/* The statistics of blocks (energy distance, mmd, sliced_w2, exact w2) and what is said about them.
+ *
+ * Floor: values of true against true blocks. The value judged is a mean of B blocks, so its
+ * quantile is that of means of B values drawn from the floor's with replacement; their spread is
+ * widened by (R / (R - 1))^(1/2), what R values lack. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "judge.h"
+#include "sb/mem.h"
+#include "sb/noise.h"
+
+#define RESAMPLES     2000
+#define MEDIAN_POINTS 1000
+
+enum { ENERGY, MMD, SLICED, STATISTICS };
+
+double judge_mean(int64_t n, const double *values) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += values[i];
+  return n ? sum / (double)n : NAN;
+}
+
+static double deviation(int64_t n, const double *values) {
+  const double mean = judge_mean(n, values);
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += (values[i] - mean) * (values[i] - mean);
+  return n > 1 ? sqrt(sum / (double)(n - 1)) : NAN;
+}
+
+static int by_value(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+double judge_q95(int64_t n, double *values) {
+  if (n < 2) return NAN;
+  qsort(values, (size_t)n, sizeof *values, by_value);
+  const double at = 0.95 * (double)(n - 1);
+  const int64_t i = (int64_t)at;
+  return values[i] + (at - (double)i) * (values[i + 1] - values[i]);
+}
+
+sb_status judge_values_new(judge_values *v, const int64_t count[KINDS]) {
+  int64_t all = 0;
+  for (int k = 0; k < KINDS; k++) all += v->count[k] = count[k];
+  SB_TRY(SB_NEW(&v->of[0], all, "evaluation: values"));
+  for (int k = 1; k < KINDS; k++) v->of[k] = v->of[k - 1] + count[k - 1];
+  return SB_OK;
+}
+
+sb_status judge_summarise(const judge *j, const judge_values *v, int use, sb_metric *m) {
+  const int64_t blocks = v->count[SAMPLE], floors = v->count[FLOOR];
+  m->value = judge_mean(blocks, v->of[SAMPLE]);
+  m->stderr_ = deviation(blocks, v->of[SAMPLE]) / sqrt((double)blocks);
+  m->floor = judge_mean(floors, v->of[FLOOR]);
+  m->floor_train = judge_mean(v->count[TRAINED], v->of[TRAINED]);
+  m->baseline = judge_mean(v->count[BASELINE], v->of[BASELINE]);
+  if (floors < 2) return SB_OK;
+  if (blocks == 1) {
+    m->floor_q95 = judge_q95(floors, v->of[FLOOR]);
+    return SB_OK;
+  }
+  double *means = NULL;
+  const uint64_t key = judge_key(j, KEY_RESAMPLE, use);
+  SB_TRY(SB_NEW(&means, RESAMPLES, "evaluation: resampled floor"));
+  for (int64_t i = 0; i < RESAMPLES; i++) {
+    for (int64_t b = 0; b < blocks; b++)
+      means[i] +=
+          v->of[FLOOR][(int64_t)(sb_noise_uniform(key, i, (uint32_t)b, 0) * (double)floors)];
+    means[i] /= (double)blocks;
+  }
+  const double lacking = sqrt((double)floors / (double)(floors - 1));
+  m->floor_q95 = m->floor + (judge_q95(RESAMPLES, means) - m->floor) * lacking;
+  sb_mem_free(means);
+  return SB_OK;
+}
+
+/* Collective. The statistics of the first `size` rows of x and y. */
+static sb_status compare(const judge *j, double h, double out[STATISTICS]) {
+  const sb_points a = {j->size, j->d, j->x}, b = {j->size, j->d, j->y};
+  SB_TRY(sb_energy_distance(j->c, a, b, &out[ENERGY]));
+  SB_TRY(sb_mmd(j->c, a, b, h, &out[MMD]));
+  return sb_sliced_w2(j->c, a, b, (int)j->o->slices, judge_key(j, KEY_SLICES, 0), &out[SLICED]);
+}
+
+static sb_status fill(judge *j, judge_values v[STATISTICS]) {
+  double h, value[STATISTICS];
+  SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
+  SB_TRY(sb_median_distance(j->c, (sb_points){j->size, j->d, j->y}, MEDIAN_POINTS,
+                            judge_key(j, KEY_MEDIAN, 0), &h));
+  if (!(h > 0)) h = 1; /* most true points are equal */
+  for (int k = 0; k < KINDS; k++)
+    for (int64_t r = 0; r < j->count[k]; r++) {
+      SB_TRY_ALL(j->c, judge_block(j, k, r, j->size, j->x, j->y));
+      SB_TRY(compare(j, h, value));
+      for (int i = 0; i < STATISTICS; i++) v[i].of[k][r] = value[i];
+    }
+  return SB_OK;
+}
+
+sb_status judge_blocks(judge *j) {
+  const char *const name[STATISTICS] = {"energy_distance", "mmd", "sliced_w2"};
+  judge_values v[STATISTICS] = {{{0}, {0}}};
+  sb_status s = SB_OK;
+  for (int i = 0; i < STATISTICS && !s; i++) s = judge_values_new(&v[i], j->count);
+  s = sb_agree(j->c, s);
+  if (!s) s = fill(j, v);
+  sb_status local = SB_OK;
+  for (int i = 0; i < STATISTICS && !s && !local; i++)
+    local = judge_summarise(j, &v[i], i, judge_metric(j, name[i], j->size, j->size));
+  if (!s) s = sb_agree(j->c, local);
+  for (int i = 0; i < STATISTICS; i++) sb_mem_free(v[i].of[0]);
+  return s;
+}
+
+/* Not collective: this rank's share of the assignments, which go round the ranks; values as bits,
+ * zero where not mine. */
+static sb_status own_assignments(const judge *j, int64_t *bits) {
+  const sb_points a = {j->w2_size, j->d, j->x}, b = {j->w2_size, j->d, j->y};
+  int64_t task = 0;
+  for (int k = 0; k < KINDS; k++)
+    for (int64_t r = 0; r < j->w2_count[k]; r++, task++) {
+      if (task % j->c->size != j->c->rank) continue;
+      double value;
+      SB_TRY(judge_block(j, k, r, j->w2_size, j->x, j->y));
+      SB_TRY(sb_w2_exact(a, b, &value));
+      memcpy(&bits[task], &value, sizeof value);
+    }
+  return SB_OK;
+}
+
+sb_status judge_w2(judge *j) {
+  judge_values v = {{0}, {0}};
+  int64_t *bits = NULL, tasks = 0;
+  if (!j->w2_size) return SB_OK;
+  for (int k = 0; k < KINDS; k++) tasks += j->w2_count[k];
+  sb_status s = judge_values_new(&v, j->w2_count);
+  if (!s) s = SB_NEW(&bits, tasks, "evaluation: values");
+  if (!s) s = own_assignments(j, bits);
+  s = sb_agree(j->c, s);
+  if (!s) s = sb_sum_int(j->c, bits, tasks);
+  if (!s) {
+    memcpy(v.of[0], bits, (size_t)tasks * sizeof *bits);
+    s = sb_agree(j->c,
+                 judge_summarise(j, &v, STATISTICS, judge_metric(j, "w2", j->w2_size, j->w2_size)));
+  }
+  sb_mem_free(bits);
+  sb_mem_free(v.of[0]);
+  return s;
+}

@@ -1,0 +1,90 @@
+/* Memorisation ratio, and what the evaluation costs.
+ *
+ * How near samples are to training rows, in units of how near fresh true points are. The ratio of
+ * two means of n and m distances with coefficients of variation v and w has the relative standard
+ * error (v^2/n + w^2/m)^(1/2) to first order; the quantile of the floor takes both from the fresh
+ * points, and 1.645 of these. */
+#include <math.h>
+
+#include "judge.h"
+#include "sb/mem.h"
+
+typedef struct nearness {
+  int64_t n;
+  double mean,
+      variation; /* of the distances to the nearest training row; standard deviation over mean */
+} nearness;
+
+/* Collective. */
+static sb_status measure(const judge *j, sb_points a, nearness *out) {
+  const int64_t count = sb_share_of(j->c, a.n).count;
+  double *distance = NULL, *terms = NULL, sum[2];
+  sb_status s = SB_NEW(&distance, count, "memorisation: distances");
+  if (!s) s = SB_NEW(&terms, 2 * count, "memorisation: distances");
+  s = sb_agree(j->c, s);
+  if (!s) s = sb_nearest_distance(j->c, a, j->in->training, distance);
+  for (int64_t i = 0; i < count && !s; i++) {
+    terms[2 * i] = distance[i];
+    terms[2 * i + 1] = distance[i] * distance[i];
+  }
+  if (!s) s = sb_sum_rows(j->c, a.n, 2, terms, sum, "memorisation ratio");
+  sb_mem_free(terms);
+  sb_mem_free(distance);
+  if (s) return s;
+  const double n = (double)a.n, mean = sum[0] / n;
+  *out = (nearness){a.n, mean, mean > 0 ? sqrt(fmax(sum[1] / n - mean * mean, 0)) / mean : 0};
+  return SB_OK;
+}
+
+/* Collective. The points that training did not see: held-out rows, else true ones. */
+static sb_status measure_fresh(const judge *j, nearness *fresh, double *floor) {
+  const sb_judge_input *in = j->in;
+  const int64_t half = in->held.n / 2;
+  const int d = j->d;
+  *floor = NAN;
+  if (in->held.n) {
+    SB_TRY(measure(j, in->held, fresh));
+  } else {
+    SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
+    SB_TRY(measure(j, (sb_points){j->size, d, j->y}, fresh));
+  }
+  nearness a, b = *fresh;
+  if (!j->finite && in->fresh.draw) {
+    SB_TRY_ALL(j->c, in->fresh.draw(in->fresh.self, 0, j->size, j->x));
+    SB_TRY(measure(j, (sb_points){j->size, d, j->x}, &a));
+  } else if (half) {
+    SB_TRY(measure(j, (sb_points){half, d, in->held.x}, &a));
+    SB_TRY(measure(j, (sb_points){in->held.n - half, d, in->held.x + half * d}, &b));
+  } else {
+    return SB_OK;
+  }
+  *floor = a.mean / b.mean;
+  return SB_OK;
+}
+
+sb_status judge_memory(judge *j) {
+  const sb_judge_input *in = j->in;
+  nearness sample, fresh, baseline;
+  double floor;
+  /* Without held-out rows the true points of a table are training rows themselves. */
+  if (!in->training.n || (!in->held.n && j->finite)) return SB_OK;
+  SB_TRY(measure_fresh(j, &fresh, &floor));
+  if (!(fresh.mean > 0)) return SB_OK;
+  const int64_t n = in->sample.n < j->o->size ? in->sample.n : j->o->size;
+  SB_TRY(measure(j, (sb_points){n, j->d, in->sample.x}, &sample));
+  const double per_n = 1 / (double)n, per_m = 1 / (double)fresh.n,
+               w2 = fresh.variation * fresh.variation;
+  sb_metric *m = judge_metric(j, "memorisation_ratio", n, in->training.n);
+  m->value = sample.mean / fresh.mean;
+  m->stderr_ = m->value * sqrt(sample.variation * sample.variation * per_n + w2 * per_m);
+  m->floor = floor;
+  m->floor_q95 = 1 + 1.645 * sqrt(w2 * (per_n + per_m));
+  m->floor_train = 0;
+  m->better = SB_TARGET;
+  m->target = 1;
+  if (!in->baseline.draw) return SB_OK;
+  SB_TRY_ALL(j->c, in->baseline.draw(in->baseline.self, 0, j->size, j->x));
+  SB_TRY(measure(j, (sb_points){j->size, j->d, j->x}, &baseline));
+  m->baseline = baseline.mean / fresh.mean;
+  return SB_OK;
+}

@@ -1,0 +1,184 @@
+/* Errors of mean and covariance, with standard errors to first order (the delta method: the
+ * derivative of the error in the direction of one row) and floors.
+ *
+ * A true block of n' rows has an error whose square is proportional to 1/n' + 1/m'; the floor of n
+ * rows judged by m is that of blocks times ((1/n + 1/m) / (1/n' + 1/m'))^(1/2), with 1/m = 0 for
+ * exact moments. */
+#include <math.h>
+#include <string.h>
+
+#include "judge.h"
+#include "sb/mem.h"
+
+enum { MEAN, COV, ERRORS };
+
+/* Moments of one set; cov NULL where there are too many entries. */
+typedef struct moments {
+  double *mean, *cov; /* [d], [d, d] */
+} moments;
+
+typedef struct work {
+  moments truth, set, other;
+  int exact[ERRORS];     /* the true moment is known, not estimated     */
+  int64_t truth_n;       /* points of the estimate                      */
+  double unit[ERRORS];   /* errors are divided by this                  */
+  double *floor[ERRORS]; /* [floors]                                    */
+  double *rows;          /* [this rank's share of the sample, 2] terms  */
+} work;
+
+static double norm(int64_t n, const double *a, const double *b) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const double z = a[i] - (b ? b[i] : 0);
+    sum += z * z;
+  }
+  return sqrt(sum);
+}
+
+static double error_of(const judge *j, const work *w, int which, moments a, moments b) {
+  const int64_t d = j->d;
+  return (which == MEAN ? norm(d, a.mean, b.mean) : norm(d * d, a.cov, b.cov)) / w->unit[which];
+}
+
+/* Adds weight * moments of `rows` points. */
+static sb_status add_moments(const judge *j, const double *x, int64_t rows, double weight,
+                             moments scratch, moments *sum) {
+  const int64_t d = j->d;
+  SB_TRY(sb_moments(j->c, (sb_points){rows, j->d, x}, scratch.mean, scratch.cov));
+  for (int64_t k = 0; k < d; k++) sum->mean[k] += weight * scratch.mean[k];
+  for (int64_t k = 0; k < d * d && sum->cov; k++) sum->cov[k] += weight * scratch.cov[k];
+  return SB_OK;
+}
+
+/* Collective. Mean of the moments of all blocks of a kind; kind -1: of the true blocks. */
+static sb_status block_moments(const judge *j, work *w, int kind, moments *out) {
+  const int64_t d = j->d, count = j->count[kind < 0 ? SAMPLE : kind];
+  memset(out->mean, 0, (size_t)d * sizeof *out->mean);
+  if (out->cov) memset(out->cov, 0, (size_t)(d * d) * sizeof *out->cov);
+  for (int64_t r = 0; r < count; r++) {
+    SB_TRY_ALL(j->c, kind < 0 ? judge_truth(j, r, j->size, j->x)
+                              : judge_block(j, kind, r, j->size, j->x, j->y));
+    SB_TRY(add_moments(j, j->x, j->size, 1 / (double)count, w->other, out));
+  }
+  return SB_OK;
+}
+
+static sb_status set_truth(const judge *j, work *w) {
+  const size_t d = (size_t)j->d;
+  w->exact[MEAN] = j->in->mean != NULL;
+  w->exact[COV] = j->in->cov != NULL;
+  w->truth_n = j->count[SAMPLE] * j->size;
+  if (!j->in->mean || (w->truth.cov && !j->in->cov)) SB_TRY(block_moments(j, w, -1, &w->truth));
+  if (j->in->mean) memcpy(w->truth.mean, j->in->mean, d * sizeof(double));
+  if (w->truth.cov && j->in->cov) memcpy(w->truth.cov, j->in->cov, d * d * sizeof(double));
+  w->unit[MEAN] = 1;
+  w->unit[COV] = w->truth.cov ? norm((int64_t)(d * d), w->truth.cov, NULL) : 1;
+  if (!(w->unit[COV] > 0)) w->unit[COV] = 1; /* a point mass: the error is absolute */
+  return SB_OK;
+}
+
+/* What one row of the sample adds to the error, to first order, and its square. */
+static void influence(const judge *j, const work *w, int which, double length, const double *x,
+                      double *out) {
+  double sum = 0;
+  for (int64_t k = 0; k < j->d; k++) {
+    const double gap = x[k] - w->set.mean[k];
+    if (which == MEAN) {
+      sum += gap * (w->set.mean[k] - w->truth.mean[k]);
+      continue;
+    }
+    const int64_t row = k * j->d;
+    for (int64_t l = 0; l < j->d; l++)
+      sum += gap * (x[l] - w->set.mean[l]) * (w->set.cov[row + l] - w->truth.cov[row + l]);
+  }
+  out[0] = sum / length;
+  out[1] = out[0] * out[0];
+}
+
+/* Collective. */
+static sb_status standard_error(const judge *j, work *w, int which, double value, double *out) {
+  const int64_t n = j->in->sample.n;
+  const sb_share own = sb_share_of(j->c, n);
+  double sum[2];
+  *out = NAN;
+  if (!(value > 0)) return SB_OK;
+  for (int64_t i = 0; i < own.count; i++)
+    influence(j, w, which, value * w->unit[which] * w->unit[which],
+              j->in->sample.x + (own.first + i) * j->d, w->rows + 2 * i);
+  SB_TRY(sb_sum_rows(j->c, n, 2, w->rows, sum, "standard error of moments"));
+  const double each = fmax(sum[1] - sum[0] * sum[0] / (double)n, 0) / (double)(n - 1);
+  *out = sqrt(each * (1 / (double)n + (w->exact[which] ? 0 : 1 / (double)w->truth_n)));
+  return SB_OK;
+}
+
+/* Collective. Errors of true blocks: against exact moments, else against those of a second true
+ * block. */
+static sb_status set_floors(const judge *j, work *w) {
+  const double n = (double)j->in->sample.n, m = (double)w->truth_n, size = (double)j->size;
+  for (int64_t r = 0; r < j->count[FLOOR]; r++) {
+    SB_TRY_ALL(j->c, judge_block(j, FLOOR, r, j->size, j->x, j->y));
+    SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->x}, w->set.mean, w->set.cov));
+    if (!w->exact[MEAN] || (w->set.cov && !w->exact[COV]))
+      SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->y}, w->other.mean, w->other.cov));
+    for (int k = 0; k < (w->set.cov ? ERRORS : 1); k++) {
+      const double root = w->exact[k] ? sqrt(size / n) : sqrt((1 / n + 1 / m) / (2 / size));
+      w->floor[k][r] = root * error_of(j, w, k, w->set, w->exact[k] ? w->truth : w->other);
+    }
+  }
+  return SB_OK;
+}
+
+/* Collective. */
+static sb_status measure(judge *j, work *w) {
+  sb_metric *out[ERRORS] = {NULL};
+  const char *const name[ERRORS] = {"mean_error", "covariance_error"};
+  const int errors = w->set.cov ? ERRORS : 1;
+  SB_TRY(set_truth(j, w));
+  SB_TRY(sb_moments(j->c, j->in->sample, w->set.mean, w->set.cov));
+  for (int k = 0; k < errors; k++) {
+    out[k] = judge_metric(j, name[k], j->in->sample.n, w->exact[k] ? 0 : w->truth_n);
+    out[k]->value = error_of(j, w, k, w->set, w->truth);
+    SB_TRY(standard_error(j, w, k, out[k]->value, &out[k]->stderr_));
+  }
+  if (j->count[TRAINED]) {
+    SB_TRY(block_moments(j, w, TRAINED, &w->set));
+    for (int k = 0; k < errors; k++) out[k]->floor_train = error_of(j, w, k, w->set, w->truth);
+  }
+  if (j->count[BASELINE]) {
+    SB_TRY(block_moments(j, w, BASELINE, &w->set));
+    for (int k = 0; k < errors; k++) out[k]->baseline = error_of(j, w, k, w->set, w->truth);
+  }
+  SB_TRY(set_floors(j, w));
+  for (int k = 0; k < errors; k++) {
+    out[k]->floor = judge_mean(j->count[FLOOR], w->floor[k]);
+    out[k]->floor_q95 = judge_q95(j->count[FLOOR], w->floor[k]);
+  }
+  return SB_OK;
+}
+
+static sb_status open_work(const judge *j, work *w) {
+  const int64_t d = j->d;
+  moments *sets[] = {&w->truth, &w->set, &w->other};
+  for (int k = 0; k < 3; k++) {
+    SB_TRY(SB_NEW(&sets[k]->mean, d, "evaluation: mean"));
+    if (d <= SB_JUDGE_COV) SB_TRY(SB_NEW(&sets[k]->cov, d * d, "evaluation: covariance"));
+  }
+  for (int k = 0; k < ERRORS; k++)
+    SB_TRY(SB_NEW(&w->floor[k], j->count[FLOOR], "evaluation: floor"));
+  return SB_NEW(&w->rows, 2 * sb_share_of(j->c, j->in->sample.n).count,
+                "evaluation: standard errors");
+}
+
+sb_status judge_moments(judge *j) {
+  work w = {.unit = {0}};
+  sb_status s = sb_agree(j->c, open_work(j, &w));
+  if (!s) s = measure(j, &w);
+  moments *sets[] = {&w.truth, &w.set, &w.other};
+  for (int k = 0; k < 3; k++) {
+    sb_mem_free(sets[k]->mean);
+    sb_mem_free(sets[k]->cov);
+  }
+  for (int k = 0; k < ERRORS; k++) sb_mem_free(w.floor[k]);
+  sb_mem_free(w.rows);
+  return s;
+}

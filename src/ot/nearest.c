@@ -1,0 +1,125 @@
+/* Distances to the nearest point of a set.
+ *
+ * The set is sorted along its widest coordinate and cut into tiles; from the tile of a point the
+ * search goes outwards on both sides until the gap along that coordinate alone is larger than the
+ * best distance. A minimum does not depend on the order of the search, so the result is exact; in
+ * few dimensions few tiles are looked at. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sb/mem.h"
+#include "sb/metric.h"
+
+#define TILE 64
+
+typedef struct place {
+  double along; /* the widest coordinate */
+  int64_t row;
+} place;
+
+typedef struct strips {
+  int d, axis;
+  int64_t tiles;
+  double *y; /* [tiles, d, TILE] sorted, transposed by tile; the last tile is filled up with its
+                last point */
+  double *low, *high; /* [tiles] range along the axis */
+} strips;
+
+static int by_place(const void *a, const void *b) {
+  const place *p = a, *q = b;
+  if (p->along != q->along) return p->along < q->along ? -1 : 1;
+  return (p->row > q->row) - (p->row < q->row);
+}
+
+static int widest(sb_points b) {
+  int axis = 0;
+  double most = -1;
+  for (int k = 0; k < b.d; k++) {
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    for (int64_t i = 0; i < b.n; i++) {
+      if (b.x[i * b.d + k] < low) low = b.x[i * b.d + k];
+      if (b.x[i * b.d + k] > high) high = b.x[i * b.d + k];
+    }
+    if (high - low > most) {
+      most = high - low;
+      axis = k;
+    }
+  }
+  return axis;
+}
+
+static void lay(strips *f, sb_points b, place *order) {
+  for (int64_t i = 0; i < b.n; i++) order[i] = (place){b.x[i * b.d + f->axis], i};
+  qsort(order, (size_t)b.n, sizeof *order, by_place);
+  for (int64_t i = 0; i < f->tiles * TILE; i++) {
+    const place *p = &order[i < b.n ? i : b.n - 1];
+    const int64_t t = i / TILE;
+    for (int k = 0; k < b.d; k++) f->y[(t * b.d + k) * TILE + i % TILE] = b.x[p->row * b.d + k];
+    if (i % TILE == 0) f->low[t] = p->along;
+    f->high[t] = p->along;
+  }
+}
+
+static double least_in_tile(const strips *f, int64_t t, const double *x, double best) {
+  double sum[TILE] = {0};
+  const double *y = f->y + t * f->d * TILE;
+  for (int k = 0; k < f->d; k++, y += TILE)
+    for (int j = 0; j < TILE; j++) sum[j] += (x[k] - y[j]) * (x[k] - y[j]);
+  for (int j = 0; j < TILE; j++)
+    if (sum[j] < best) best = sum[j];
+  return best;
+}
+
+/* Squared distance from x to its nearest point. */
+static double search(const strips *f, const double *x) {
+  const double along = x[f->axis];
+  int64_t below = 0, above = f->tiles; /* the tiles below .. above-1 begin at or before x */
+  while (above - below > 1) {
+    const int64_t middle = (below + above) / 2;
+    if (f->low[middle] <= along)
+      below = middle;
+    else
+      above = middle;
+  }
+  double best = HUGE_VAL;
+  while (below >= 0 || above < f->tiles) {
+    const double down = below < 0 ? HUGE_VAL : fmax(along - f->high[below], 0);
+    const double up = above >= f->tiles ? HUGE_VAL : fmax(f->low[above] - along, 0);
+    const double gap = down <= up ? down : up;
+    if (gap * gap > best) break;
+    best = least_in_tile(f, down <= up ? below-- : above++, x, best);
+  }
+  return best;
+}
+
+sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double *out) {
+  if (a.d != b.d || a.d < 1 || b.n < 1)
+    return sb_fail(
+        SB_USE,
+        "nearest of %lld points in dimension %d: none to choose from, or not of dimension %d",
+        (long long)b.n, b.d, a.d);
+  const sb_share own = sb_share_of(c, a.n);
+  strips f = {.d = a.d, .tiles = (b.n + TILE - 1) / TILE};
+  place *order = NULL;
+  int64_t bad = 0;
+  sb_status s = SB_NEW(&order, b.n, "nearest point: order");
+  if (!s) s = SB_NEW(&f.y, f.tiles * a.d * TILE, "nearest point: tiles");
+  if (!s) s = SB_NEW(&f.low, f.tiles, "nearest point: ranges");
+  if (!s) s = SB_NEW(&f.high, f.tiles, "nearest point: ranges");
+  for (int64_t i = 0; i < b.n * b.d; i++) bad += !isfinite(b.x[i]);
+  for (int64_t i = 0; i < a.n * a.d; i++) bad += !isfinite(a.x[i]);
+  if (!s && bad)
+    s = sb_fail(SB_BAD, "nearest point: %lld coordinates are not finite", (long long)bad);
+  if (!s) {
+    f.axis = widest(b);
+    lay(&f, b, order);
+    for (int64_t i = 0; i < own.count; i++) out[i] = sqrt(search(&f, a.x + (own.first + i) * a.d));
+  }
+  s = sb_agree(c, s);
+  sb_mem_free(f.high);
+  sb_mem_free(f.low);
+  sb_mem_free(f.y);
+  sb_mem_free(order);
+  return s;
+}
