@@ -25,7 +25,8 @@ static sb_status allocate(const sb_comm *c, int64_t bytes, sb_shared *out) {
 sb_status sb_shared_new(const sb_comm *c, int64_t bytes, const char *label, sb_shared *out) {
   *out = (sb_shared){.bytes = bytes};
   const sb_status s = SB_NEW(&out->window, 1, label);
-  if (!s) out->window->win = MPI_WIN_NULL; /* where another rank failed, sb_shared_free finds it so */
+  if (!s)
+    out->window->win = MPI_WIN_NULL; /* where another rank failed, sb_shared_free finds it so */
   SB_TRY_ALL(c, s);
   SB_TRY_ALL(c, allocate(c, bytes, out));
   return sb_mpi(MPI_Barrier(c->mpi->node), "MPI_Barrier");
