@@ -46,19 +46,20 @@ typedef struct sb_recorder_options {
   int64_t particles;            /**< recorded particles: indices 0 .. particles-1                    */
   int64_t frames_per_part;      /**< times in one file                                               */
   int d;
-  const sb_projection *projection; /**< for d > 3                                                    */
+  const sb_projection *projection; /**< for d > 3; borrowed until the close                          */
   const char *parent;
 } sb_recorder_options;
 
 /** Collective. n = all particles of the cloud (shares by sb_share_of). Buffers of one part are allocated here, none later. */
 sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n, sb_recorder **out);
-/** Collective. Positions x and velocities v [count, d] of this rank's particles first .. first+count-1, raw coordinates. Buffered; a full part is
- *  written, committed and the XDMF rewritten. */
+/** Collective. Positions x and velocities v [count, d] of this rank's particles first .. first+count-1, raw coordinates: its share, or at
+ *  least those of it that are recorded. v NULL: zeros. Buffered; a full part is written, committed and the XDMF rewritten. After a failure
+ *  every call returns the same status. */
 sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first, int64_t count, const double *x, const double *v);
-/** Collective. Writes what is buffered and frees. Accepts NULL. */
+/** Collective. Writes what is buffered, removes later parts of an earlier run of this name, and frees. Accepts NULL. */
 sb_status sb_recorder_close(sb_recorder *r);
 
-/** Fields on a regular grid of 2 or 3 axes. Flat point index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
+/** Fields on a regular grid of 1 to 3 axes; axes that are not there have one point. Flat point index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
 typedef struct sb_grid {
   int axes;
   int64_t shape[3]; /**< nx, ny, nz (nz = 1 when axes == 2) */
@@ -79,8 +80,9 @@ typedef struct sb_grid_array {
 typedef struct sb_grid_file sb_grid_file;
 sb_status sb_grid_create(const sb_comm *c, const char *directory, const char *name, int overwrite, const sb_grid *g,
                          const sb_projection *projection, const char *parent, sb_grid_file **out);
-/** Collective. One time: arrays under /step_NNNNNN. */
+/** Collective. One time: n <= 16 arrays under /step_NNNNNN. */
 sb_status sb_grid_add(sb_grid_file *f, int leg, double t, const sb_grid_array *arrays, int n);
+/** Collective. Commits the file, writes the XDMF, frees. Accepts NULL. */
 sb_status sb_grid_close(sb_grid_file *f);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "sb/file.h"
+#include "sb/recorder.h"
 
 /* --- fault.c ------------------------------------------------------------------------------------
  */
@@ -66,5 +67,58 @@ void sb_text_number(sb_text *t, double x);
 void sb_text_free(sb_text *t);
 /** "8.4 MiB". */
 void sb_size_text(double bytes, char out[16]);
+
+/* --- xdmf.c: the text of NAME.xdmf2 and NAME.xmf, kept by rank 0 --------------------------------
+ */
+
+/** Begins one time, ends it; in between a cloud or a mesh, then its arrays. */
+void sb_xdmf_begin(sb_text *t, double time);
+void sb_xdmf_end(sb_text *t);
+/** Points at the rows of a column [n, 3] of a file. */
+void sb_xdmf_cloud(sb_text *t, const char *file, const sb_column *points);
+void sb_xdmf_mesh(sb_text *t, const sb_grid *g);
+/** An array on the points: scalar, or vector where the column has one dimension more than its rows.
+ */
+void sb_xdmf_array(sb_text *t, const char *name, const char *file, const sb_column *col);
+/** Collective. Writes both files into a directory; more times may follow. */
+sb_status sb_xdmf_write(const sb_comm *c, const char *directory, const char *name, sb_text *t);
+
+/* --- picture.c: what is written of a cloud of points
+ * -----------------------------------------------
+ */
+
+#define SB_PICTURE_SINGLE 16                      /* coordinates that get an array of their own */
+#define SB_PICTURE_MOST   (4 + SB_PICTURE_SINGLE) /* arrays of one time                          */
+#define SB_PICTURE_FIXED  6                       /* id, connectivity, label, projection         */
+
+/** The arrays of one time: x [n, d], with velocity v; for d != 3 x3, v3; for d > 3 x_0 … . */
+typedef struct sb_picture {
+  int64_t n, first, count;         /* points in all; those of this rank   */
+  int d, velocity;                 /* dimension; whether there is a v      */
+  const sb_projection *projection; /* for d > 3; borrowed                  */
+  int64_t *id;                     /* [count] owned                        */
+  int32_t *connectivity;           /* [count] owned                        */
+} sb_picture;
+
+/** Fills id and connectivity. Local. Freed by sb_picture_free. */
+sb_status sb_picture_new(sb_picture *p);
+void sb_picture_free(sb_picture *p);
+/** Doubles of all arrays of one point. */
+int64_t sb_picture_width(const sb_picture *p);
+/** Writes the arrays of this rank's points behind each other: out [count * width]. v may be NULL:
+ * zeros. */
+void sb_picture_fill(const sb_picture *p, const double *x, const double *v, double *out);
+/** Columns of what sb_picture_fill wrote, below a group; their names go to paths. Returns how many.
+ */
+int sb_picture_columns(const sb_picture *p, const char *group, const double *data,
+                       char (*paths)[64], sb_column *cols);
+/** Columns that a file has once. label may be NULL. Returns how many. */
+int sb_picture_fixed(const sb_comm *c, const sb_picture *p, const int32_t *label, sb_column *cols);
+/** Adds one time to the text. cols: those of sb_picture_columns; fixed: those of sb_picture_fixed.
+ */
+void sb_picture_xdmf(sb_text *t, const sb_picture *p, double time, const char *file,
+                     const sb_column *cols, int n, const sb_column *fixed, int fixed_n);
+/** Columns of /projection: 0 or 3. */
+int sb_projection_columns(const sb_comm *c, const sb_projection *p, sb_column *cols);
 
 #endif

@@ -1,0 +1,219 @@
+/* Trajectories: frames are buffered and written in parts, each a whole file; the XDMF text grows
+ * with them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "h5.h"
+#include "sb/about.h"
+#include "sb/clock.h"
+#include "sb/mem.h"
+
+typedef struct frame {
+  int leg;
+  int64_t step;
+  double t;
+} frame;
+
+struct sb_recorder {
+  const sb_comm *comm;
+  char *directory, *name, *parent;
+  int overwrite, parts; /* parts: written so far                                    */
+  sb_status broken;     /* an earlier call failed                                   */
+  sb_picture picture;
+  int64_t most, held, total; /* frames of a part; in the buffer; in the parts before     */
+  frame *frames;             /* [most]                                                   */
+  double *data;              /* [most, count * width]                                    */
+  char (*paths)[64];         /* [most * SB_PICTURE_MOST]                                   */
+  sb_column *cols;           /* [most * SB_PICTURE_MOST + SB_PICTURE_FIXED]                  */
+  sb_text xdmf;              /* rank 0                                                   */
+};
+
+/* name.h5, name.p0001.h5 … */
+static sb_status part_path(const sb_recorder *r, int part, char **out) {
+  if (part == 0) return sb_text_of(out, "%s/%s.h5", r->directory, r->name);
+  return sb_text_of(out, "%s/%s.p%04d.h5", r->directory, r->name, part);
+}
+
+static void group_name(int64_t index, char out[32]) {
+  snprintf(out, 32, "/step_%06lld", (long long)index);
+}
+
+/* --- One part
+ * ----------------------------------------------------------------------------------------- */
+
+static sb_status put_frames(sb_file *f, void *context) {
+  const sb_recorder *r = context;
+  char group[32];
+  SB_TRY(sb_h5_int(f, "/", "dimension", r->picture.d));
+  SB_TRY(sb_h5_int(f, "/", "part", r->parts));
+  for (int64_t k = 0; k < r->held; k++) {
+    const frame *at = &r->frames[k];
+    group_name(r->total + k, group);
+    SB_TRY(sb_h5_real(f, group, "time", at->leg + at->t));
+    SB_TRY(sb_h5_int(f, group, "leg", at->leg));
+    SB_TRY(sb_h5_real(f, group, "t", at->t));
+    SB_TRY(sb_h5_int(f, group, "step", at->step));
+  }
+  return SB_OK;
+}
+
+/* The columns of all frames, then those that the file has once; each frame has *each. */
+static int list_columns(sb_recorder *r, int *each, int *fixed) {
+  char group[32];
+  int n = 0;
+  *each = 0;
+  for (int64_t k = 0; k < r->held; k++) {
+    const double *data = r->data + k * r->picture.count * sb_picture_width(&r->picture);
+    group_name(r->total + k, group);
+    *each = sb_picture_columns(&r->picture, group, data, r->paths + n, r->cols + n);
+    n += *each;
+  }
+  *fixed = sb_picture_fixed(r->comm, &r->picture, NULL, r->cols + n);
+  return n;
+}
+
+static sb_status write_file(sb_recorder *r, const char *path, int columns) {
+  sb_file *f;
+  SB_TRY(sb_file_create(r->comm, path, r->overwrite, &f));
+  sb_status s = sb_about_put(f, r->parent);
+  if (!s) s = sb_h5_alone(f, put_frames, r);
+  if (!s) s = sb_file_put_all(f, r->cols, columns);
+  if (!s) return sb_file_commit(f, 0);
+  sb_file_drop(f);
+  return s;
+}
+
+static sb_status write_part(sb_recorder *r) {
+  char *path = NULL;
+  int each, fixed;
+  if (r->held == 0) return SB_OK;
+  SB_TRY_ALL(r->comm, part_path(r, r->parts, &path));
+  const int n = list_columns(r, &each, &fixed);
+  sb_status s = write_file(r, path, n + fixed);
+  for (int64_t k = 0; k < r->held && !s && r->comm->rank == 0; k++)
+    sb_picture_xdmf(&r->xdmf, &r->picture, r->frames[k].leg + r->frames[k].t, sb_base_name(path),
+                    r->cols + k * each, each, r->cols + n, fixed);
+  if (!s) s = sb_xdmf_write(r->comm, r->directory, r->name, &r->xdmf);
+  sb_mem_free(path);
+  r->total += r->held;
+  r->held = 0;
+  r->parts++;
+  return s;
+}
+
+/* --- Life
+ * --------------------------------------------------------------------------------------------- */
+
+static void release(sb_recorder *r) {
+  if (!r) return;
+  sb_picture_free(&r->picture);
+  sb_text_free(&r->xdmf);
+  sb_mem_free(r->directory);
+  sb_mem_free(r->name);
+  sb_mem_free(r->parent);
+  sb_mem_free(r->frames);
+  sb_mem_free(r->data);
+  sb_mem_free(r->paths);
+  sb_mem_free(r->cols);
+  sb_mem_free(r);
+}
+
+static sb_status prepare(const sb_comm *c, const sb_recorder_options *o, int64_t n,
+                         sb_recorder **out) {
+  sb_recorder *r;
+  SB_TRY(SB_NEW(out, 1, "recorder"));
+  r = *out;
+  r->comm = c;
+  r->overwrite = o->overwrite;
+  r->most = o->frames_per_part < 1 ? 1 : o->frames_per_part;
+  const int64_t recorded = o->particles < n ? o->particles : n;
+  const sb_share mine = sb_share_of(c, n);
+  r->picture = (sb_picture){.n = recorded, .d = o->d, .velocity = 1, .projection = o->projection};
+  r->picture.first = mine.first < recorded ? mine.first : recorded;
+  r->picture.count =
+      (mine.first + mine.count < recorded ? mine.first + mine.count : recorded) - r->picture.first;
+  if (recorded < 1 || recorded > INT32_MAX)
+    return sb_fail(SB_USE, "recording: %lld particles cannot be recorded", (long long)recorded);
+  SB_TRY(sb_text_of(&r->directory, "%s", o->directory));
+  SB_TRY(sb_text_of(&r->name, "%s", o->name));
+  if (o->parent) SB_TRY(sb_text_of(&r->parent, "%s", o->parent));
+  SB_TRY(sb_picture_new(&r->picture));
+  SB_TRY(SB_NEW(&r->frames, r->most, "recorded frames"));
+  SB_TRY(SB_NEW(&r->paths, r->most * SB_PICTURE_MOST, "names of recorded arrays"));
+  SB_TRY(SB_NEW(&r->cols, r->most * SB_PICTURE_MOST + SB_PICTURE_FIXED, "recorded arrays"));
+  return SB_NEW(&r->data, r->most * r->picture.count * sb_picture_width(&r->picture),
+                "recorded frames (record.part_steps fewer need less)");
+}
+
+/* Nobody should learn after hours of computing that the file was there before. */
+static sb_status look_for_old(const sb_recorder *r) {
+  sb_status s = SB_OK;
+  for (int part = 0; part < 2 && !s && !r->overwrite; part++) {
+    char *path = NULL;
+    s = part_path(r, part, &path);
+    if (!s && sb_exists_local(path))
+      s = sb_fail(SB_USE, "%s: exists already; --overwrite replaces it", path);
+    sb_mem_free(path);
+  }
+  return s;
+}
+
+sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n,
+                           sb_recorder **out) {
+  *out = NULL;
+  sb_status s = sb_agree(c, prepare(c, o, n, out));
+  if (!s) s = sb_agree(c, c->rank == 0 ? look_for_old(*out) : SB_OK);
+  if (s) {
+    release(*out);
+    *out = NULL;
+  }
+  return s;
+}
+
+sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first,
+                          int64_t count, const double *x, const double *v) {
+  if (r->broken) return r->broken;
+  const int64_t skip = r->picture.first - first;
+  if (r->picture.count > 0 && (skip < 0 || skip + r->picture.count > count))
+    r->broken =
+        sb_fail(SB_SYS, "recorder: particles %lld + %lld lack some of this rank's recorded ones",
+                (long long)first, (long long)count);
+  else {
+    const int64_t at = r->picture.count > 0 ? skip * r->picture.d : 0;
+    r->frames[r->held] = (frame){leg, step, t};
+    sb_picture_fill(&r->picture, x + at, v ? v + at : NULL,
+                    r->data + r->held * r->picture.count * sb_picture_width(&r->picture));
+    r->held++;
+  }
+  r->broken = sb_agree(r->comm, r->broken);
+  if (!r->broken && r->held == r->most) {
+    const double since = sb_clock();
+    r->broken = write_part(r);
+    sb_timer(SB_T_OUTPUT, since);
+  }
+  return r->broken;
+}
+
+/* Parts of an earlier, longer run that had this name. */
+static void remove_later_parts(const sb_recorder *r) {
+  for (int part = r->parts > 0 ? r->parts : 1, gone = 0; !gone; part++) {
+    char *path = NULL;
+    gone = part_path(r, part, &path) != SB_OK || unlink(path) != 0;
+    sb_mem_free(path);
+  }
+}
+
+sb_status sb_recorder_close(sb_recorder *r) {
+  if (!r) return SB_OK;
+  sb_status s = r->broken;
+  if (!s) {
+    const double since = sb_clock();
+    s = write_part(r);
+    if (!s && r->overwrite && r->comm->rank == 0) remove_later_parts(r);
+    sb_timer(SB_T_OUTPUT, since);
+  }
+  release(r);
+  return s;
+}
