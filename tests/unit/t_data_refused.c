@@ -8,6 +8,7 @@
  * The argument is a number of emulated nodes. */
 #include <stdlib.h>
 
+#include "sb/limits.h"
 #include "table.h"
 
 /* --- Bad input
@@ -71,9 +72,9 @@ static void bad_tables(const sb_comm *c) {
   sb_data_options o = table_of(), project = o, whiten = o, raw = o;
   project.project = SB_PROJECT_PCA, whiten.standardise = SB_STD_WHITEN,
   raw.standardise = SB_STD_NONE;
-  write_table(c, SB_KIND_F64, 2, (int64_t[]){0, 3}, 8, NULL);
+  write_table(c, SB_KIND_F64, 2, (int64_t[]){0, 3}, 8, "");
   refused(c, "no rows", o, none, "no rows");
-  write_table(c, SB_KIND_F64, 2, (int64_t[]){5, 0}, 8, NULL);
+  write_table(c, SB_KIND_F64, 2, (int64_t[]){5, 0}, 8, "");
   refused(c, "no columns", o, none, "no columns");
   make_table(c, 1, 3, value_at);
   refused(c, "one row", o, none, "at least two");
@@ -96,7 +97,9 @@ static void bad_tables(const sb_comm *c) {
   make_table(c, 1000, 3, value_at);
   setenv("SB_MEMORY_LIMIT", "20000", 1);
   refused(c, "more than the memory", o, none, "20000 are available");
+  tap_ok(sb_memory_available() == 20000, "SB_MEMORY_LIMIT is the memory");
   unsetenv("SB_MEMORY_LIMIT");
+  tap_ok(sb_memory_available() > 1 << 20, "without it there is more");
   make_table(c, 300, 2, value_at);
 }
 
