@@ -168,18 +168,22 @@ static void progress(const sb_task *task, const sb_history *line, const sb_pace 
          line->gradient_norm, line->rate, pace->rows_per_second, 100 * pace->exchange, left);
 }
 
-/* Where the clock stood at the last line. */
+#define SCREEN 2.0 /* seconds between lines on the screen */
+
+/* Where the clock stood at the last line of the history, and on the screen. */
 typedef struct mark {
-  double clock, exchange;
+  double clock, exchange, shown;
   int64_t step;
 } mark;
 
-static mark mark_now(const sb_task *task) { return (mark){sb_clock(), sb_timer_seconds(SB_T_EXCHANGE), *task->step}; }
+static mark mark_now(const sb_task *task, double shown) {
+  return (mark){sb_clock(), sb_timer_seconds(SB_T_EXCHANGE), shown, *task->step};
+}
 
 /* Ends an interval of the history: `every` steps, or what is left of them. */
 static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, double gradient, mark *since) {
   const int64_t at = (*task->lines)++, n = (*task->step - 1) % every + 1;
-  const mark now = mark_now(task);
+  const mark now = mark_now(task, since->shown);
   const double seconds = now.clock - since->clock;
   sb_history *line = &task->history[at];
   *line = (sb_history){(double)*task->step, *task->running / (double)n, NAN, gradient, sb_adam_rate(&task->adam, *task->step - 1)};
@@ -187,15 +191,16 @@ static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, do
                              (now.exchange - since->exchange) / seconds};
   *task->running = 0;
   SB_TRY(validate(c, task, &line->validation));
-  progress(task, line, &task->pace[at]);
-  *since = mark_now(task);
+  const int show = now.clock - since->shown > SCREEN || *task->step == task->options->steps;
+  if (show) progress(task, line, &task->pace[at]);
+  *since = mark_now(task, show ? now.clock : since->shown);
   return SB_OK;
 }
 
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control) {
   const int64_t steps = task->options->steps, every = report_every(task->options);
   double loss = 0, gradient = 0;
-  mark since = mark_now(task);
+  mark since = mark_now(task, 0);
   if (*task->step < steps)
     sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation", "gradient", "rate", "samples/s", "comm",
            "left");
