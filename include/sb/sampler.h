@@ -33,25 +33,25 @@ typedef struct sb_leg {
 } sb_leg;
 
 /** Particles: x [count, d] are this rank's, global indices first .. of n. */
-typedef struct sb_cloud {
+typedef struct sb_particles {
   int64_t n, first, count;
   int d;
   double *x, *b; /**< positions, and drifts of the last step taken */
-} sb_cloud;
-sb_status sb_cloud_new(const sb_comm *c, int64_t n, int d, sb_cloud *out);
-void sb_cloud_free(sb_cloud *cloud);
+} sb_particles;
+sb_status sb_particles_new(const sb_comm *c, int64_t n, int d, sb_particles *out);
+void sb_particles_free(sb_particles *cloud);
 
 /** What watches a run. Where it wants a step, see is called on every rank before that step is taken (b belongs to x), and at the end of a
  *  leg with step == steps and t == 1 (b then is that of the last step). See may communicate. Wants answers alike on every rank. */
 typedef struct sb_observer {
   void *self;
   int (*wants)(void *self, int leg, const sb_leg *l, int64_t step);
-  sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_cloud *cloud);
+  sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud);
 } sb_observer;
 
 /** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step, particle and
  *  likely cause. */
-sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_cloud *cloud, const sb_observer *observers, int observer_count);
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers, int observer_count);
 
 /** Local. Drift at n points in tiles; first = global index of x[0], a multiple of SB_BLOCK. */
 sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x, double *b);

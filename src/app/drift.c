@@ -111,12 +111,12 @@ static sb_status time_step(evaluation *e) {
   const int d = data->d;
   const int64_t n = a->judge.draws;
   sb_leg legs[SB_MAX_LEGS];
-  sb_cloud cloud = {0};
+  sb_particles cloud = {0};
   int count;
   double *all = NULL, *cov = NULL, difference = 0, size = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_CLOSED, legs, SB_MAX_LEGS, &count));
   if (legs[0].start == SB_START_KEEP) return SB_OK;
-  SB_TRY(sb_cloud_new(a->comm, n, d, &cloud));
+  SB_TRY(sb_particles_new(a->comm, n, d, &cloud));
   sb_status s = sb_sample(a->comm, legs, count, &cloud, NULL, 0);
   if (!s) s = sb_agree(a->comm, SB_NEW(&all, n * d, "draws of the oracle"));
   if (!s) s = sb_agree(a->comm, SB_NEW(&cov, 2 * d * d + d, "covariances"));
@@ -133,7 +133,7 @@ static sb_status time_step(evaluation *e) {
   }
   sb_mem_free(cov);
   sb_mem_free(all);
-  sb_cloud_free(&cloud);
+  sb_particles_free(&cloud);
   return s;
 }
 

@@ -30,7 +30,7 @@ static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
   return wants_frame(w, leg, l, step) || (w->middle && leg == 0 && step == l->steps);
 }
 
-static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_cloud *cloud) {
+static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud) {
   watch *w = self;
   const sb_affine *map = &w->a->run.data->map;
   if (w->middle && leg == 0 && step == l->steps) sb_affine_back(map, cloud->count, cloud->x, w->middle);
@@ -40,7 +40,7 @@ static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double 
   return sb_recorder_add(w->recorder, leg, step, t, cloud->first, w->tracked, w->x, w->v);
 }
 
-static sb_status watch_open(app *a, const sb_cloud *cloud, int legs, const sb_projection *projection, watch *w) {
+static sb_status watch_open(app *a, const sb_particles *cloud, int legs, const sb_projection *projection, watch *w) {
   const int raw = a->run.data->raw;
   const int64_t most = a->record.particles < cloud->n ? a->record.particles : cloud->n;
   *w = (watch){.a = a, .legs = legs};
@@ -63,7 +63,7 @@ static sb_status watch_close(watch *w) {
 }
 
 /* Stage 2 from a table: particle i starts at row i of /x, mapped to network coordinates. */
-static sb_status start_from(app *a, sb_cloud *cloud) {
+static sb_status start_from(app *a, sb_particles *cloud) {
   const char *path = a->line.start ? a->line.start : a->record.start_file;
   const int raw = a->run.data->raw;
   int64_t shape[4] = {0};
@@ -84,7 +84,7 @@ static sb_status start_from(app *a, sb_cloud *cloud) {
   return s;
 }
 
-static sb_status write_samples(app *a, const sb_cloud *cloud, const watch *w, const sb_projection *projection) {
+static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w, const sb_projection *projection) {
   const sb_data *data = a->run.data;
   const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
   const sb_share share = sb_share_of(a->comm, kept);
@@ -120,11 +120,11 @@ static sb_status write_samples(app *a, const sb_cloud *cloud, const watch *w, co
 
 static sb_status draw(app *a, const sb_projection *projection) {
   sb_leg legs[SB_MAX_LEGS];
-  sb_cloud cloud = {0};
+  sb_particles cloud = {0};
   watch w = {0};
   int n = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
-  SB_TRY(sb_cloud_new(a->comm, a->sample.n, a->run.data->d, &cloud));
+  SB_TRY(sb_particles_new(a->comm, a->sample.n, a->run.data->d, &cloud));
   const double began = sb_clock();
   sb_status s = SB_OK;
   if (legs[0].start == SB_START_KEEP) s = start_from(a, &cloud);
@@ -135,7 +135,7 @@ static sb_status draw(app *a, const sb_projection *projection) {
   if (!s && a->method->remark) s = a->method->remark(&a->run);
   if (!s) s = write_samples(a, &cloud, &w, projection);
   const sb_status closed = watch_close(&w);
-  sb_cloud_free(&cloud);
+  sb_particles_free(&cloud);
   return s ? s : closed;
 }
 

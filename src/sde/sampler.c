@@ -11,18 +11,18 @@
 
 #define BEYOND 1e12 /* nothing that this program draws lies there: the run diverged */
 
-sb_status sb_cloud_new(const sb_comm *c, int64_t n, int d, sb_cloud *out) {
+sb_status sb_particles_new(const sb_comm *c, int64_t n, int d, sb_particles *out) {
   const sb_share share = sb_share_of(c, n);
-  *out = (sb_cloud){.n = n, .first = share.first, .count = share.count, .d = d};
+  *out = (sb_particles){.n = n, .first = share.first, .count = share.count, .d = d};
   SB_TRY_ALL(c, SB_NEW(&out->x, share.count * d, "particles"));
   SB_TRY_ALL(c, SB_NEW(&out->b, share.count * d, "drifts of particles"));
   return SB_OK;
 }
 
-void sb_cloud_free(sb_cloud *cloud) {
+void sb_particles_free(sb_particles *cloud) {
   sb_mem_free(cloud->x);
   sb_mem_free(cloud->b);
-  *cloud = (sb_cloud){0};
+  *cloud = (sb_particles){0};
 }
 
 static int tile_rows(int64_t at, int64_t count) { return (int)(count - at < SB_BLOCK ? count - at : SB_BLOCK); }
@@ -33,7 +33,7 @@ sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first
   return SB_OK;
 }
 
-static void start(const sb_leg *leg, sb_cloud *cloud) {
+static void start(const sb_leg *leg, sb_particles *cloud) {
   const int64_t size = cloud->count * cloud->d;
   const double scale = sqrt(leg->start_variance);
   if (leg->start == SB_START_KEEP) return;
@@ -45,7 +45,7 @@ static void start(const sb_leg *leg, sb_cloud *cloud) {
 }
 
 /* Adding h b before the noise keeps drift and noise apart in the last bits, however the compiler sees the loop. */
-static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_cloud *cloud, float *noise) {
+static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_particles *cloud, float *noise) {
   const double sigma = sqrt(leg->variance * h);
   for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
     const int rows = tile_rows(i, cloud->count), size = rows * cloud->d;
@@ -58,7 +58,7 @@ static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_cloud 
   }
 }
 
-static sb_status check(const sb_leg *leg, int64_t step, const sb_cloud *cloud) {
+static sb_status check(const sb_leg *leg, int64_t step, const sb_particles *cloud) {
   const int64_t size = cloud->count * cloud->d;
   int bad = 0;
   for (int64_t i = 0; i < size; i++) bad |= !(fabs(cloud->x[i]) < BEYOND);
@@ -75,7 +75,7 @@ static sb_status check(const sb_leg *leg, int64_t step, const sb_cloud *cloud) {
 
 /* Shows a step to the observers that want it. Ranks agree only then: between two observed steps they are on their own, and one that failed
  * waits here for the others. */
-static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l, int64_t step, const sb_cloud *cloud,
+static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l, int64_t step, const sb_particles *cloud,
                       sb_status mine) {
   const double t = (double)step / (double)l->steps;
   for (int i = 0; i < n; i++) {
@@ -89,12 +89,12 @@ static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, co
 }
 
 /* One step, or the last half of one: the drift at t_k, what observers see there, the move. */
-static sb_status drift(const sb_leg *l, int64_t step, const sb_cloud *cloud) {
+static sb_status drift(const sb_leg *l, int64_t step, const sb_particles *cloud) {
   const double t = (double)step / (double)l->steps;
   return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
 }
 
-static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_cloud *cloud, const sb_observer *o, int n, float *noise) {
+static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_particles *cloud, const sb_observer *o, int n, float *noise) {
   const double h = 1.0 / (double)l->steps;
   sb_status mine = SB_OK;
   start(l, cloud);
@@ -115,7 +115,7 @@ static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_cloud 
   return show(c, o, n, index, l, l->steps, cloud, SB_OK);
 }
 
-sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_cloud *cloud, const sb_observer *observers, int observer_count) {
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers, int observer_count) {
   float *noise = NULL;
   SB_TRY_ALL(c, SB_NEW(&noise, (int64_t)SB_BLOCK * cloud->d, "noise of a tile"));
   sb_status s = SB_OK;
