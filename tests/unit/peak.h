@@ -27,7 +27,7 @@ PEAK_LOOP(peak_avx2, "avx2,fma", __m256, _mm256_set1_ps, _mm256_fmadd_ps)
 PEAK_LOOP(peak_generic, "sse2", __m128, _mm_set1_ps, PEAK_SSE)
 
 /* Flops of one loop; seconds of it go to *seconds. variant: sb_kernel()->name. */
-static double peak_once(const char *variant, double *seconds) {
+static inline double peak_once(const char *variant, double *seconds) {
   float out[PEAK_CHAINS * 16];
   int lanes = 4;
   double start = sb_clock();
@@ -44,15 +44,25 @@ static double peak_once(const char *variant, double *seconds) {
   return 2.0 * lanes * PEAK_CHAINS * PEAK_LOOPS;
 }
 #else
-static double peak_once(const char *variant, double *seconds) {
+typedef float peak_four __attribute__((vector_size(16)));
+
+static inline double peak_once(const char *variant, double *seconds) {
   (void)variant;
-  *seconds = 1;
-  return 0;
+  peak_four sum[PEAK_CHAINS], a = {.999f, .999f, .999f, .999f}, b = {.001f, .001f, .001f, .001f};
+  volatile float keep;
+  memset(sum, 0, sizeof sum);
+  double start = sb_clock();
+  for (int k = 0; k < PEAK_LOOPS; k++)
+    _Pragma("GCC unroll 12") for (int i = 0; i < PEAK_CHAINS; i++) sum[i] = sum[i] * a + b;
+  *seconds = sb_clock() - start;
+  for (int i = 0; i < PEAK_CHAINS; i++) keep = sum[i][0];
+  (void)keep;
+  return 2.0 * 4 * PEAK_CHAINS * PEAK_LOOPS;
 }
 #endif
 
 /* The best of several loops so far: call it between the things that are timed. Flops per second. */
-static double peak(const char *variant) {
+static inline double peak(const char *variant) {
   static double most;
   for (int i = 0; i < 5; i++) {
     double seconds, flops = peak_once(variant, &seconds);

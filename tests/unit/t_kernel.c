@@ -11,6 +11,11 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 enum { BIG = 1 << 18 };
+#if defined __SANITIZE_ADDRESS__
+enum { SLOWED = 1 };
+#else
+enum { SLOWED = 0 };
+#endif
 
 static const sb_kernels *k;
 static uint64_t state = 1;
@@ -69,18 +74,32 @@ static void test_gemm(void) {
   tap_ok(wrong == 0, "%s: wide, deep and empty products too", k->name);
 }
 
+static int rising(const void *one, const void *two) {
+  double p = *(const double *)one, q = *(const double *)two;
+  return (p > q) - (p < q);
+}
+
+/* Each time beside the multiply-add loop, because the clock of a core changes; the median, because
+ * others use it. */
 static void test_gemm_speed(void) {
+  enum { TRIES = 21, REPEAT = 8 };
+  double shares[TRIES];
   fill(a, 64 * 128, -1, 1), fill(b, 128 * 128, -1, 1);
-  double best = 1e30, most = 0;
-  for (int i = 0; i < 20; i++) {
-    double now = peak(k->name), t = sb_clock();
-    for (int r = 0; r < 20; r++) k->gemm(64, 128, 128, a, 128, 1, b, 128, c, 128, 0);
-    t = (sb_clock() - t) / 20;
-    best = t < best ? t : best, most = now > most ? now : most;
+  for (int i = 0; i < TRIES; i++) {
+    double before, after, most = peak_once(k->name, &before), t = sb_clock();
+    for (int r = 0; r < REPEAT; r++) k->gemm(64, 128, 128, a, 128, 1, b, 128, c, 128, 0);
+    t = sb_clock() - t;
+    peak_once(k->name, &after);
+    shares[i] = 2.0 * 64 * 128 * 128 * REPEAT / t / (2 * most / (before + after));
   }
-  double share = 2.0 * 64 * 128 * 128 / best / most;
-  tap_ok(share >= 0.5, "%s: product of 64 x 128 x 128 at %.0f %% of the multiply-add loop (>= 50)",
-         k->name, 100 * share);
+  qsort(shares, TRIES, sizeof *shares, rising);
+  double share = 100 * shares[TRIES / 2];
+  const char *loaded = getenv("LD_PRELOAD");
+  if (SLOWED || (loaded && strstr(loaded, "vgpreload")))
+    tap_skip("speed means nothing under sanitizers and valgrind");
+  else
+    tap_ok(share >= 50, "%s: product of 64 x 128 x 128 at %.0f %% of the multiply-add loop (>= 50)",
+           k->name, share);
 }
 
 /* Value and slope in double. */
