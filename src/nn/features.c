@@ -1,12 +1,14 @@
 /* Features of time: sinusoids of t and of the logarithm of 1 - t; formulas in sb/net.h. */
+#include <string.h>
+
 #include "sb/mathfn.h"
 #include "sb/net.h"
 
 #define HALF_PI     1.57079632679489661923
 #define LOG_1000    6.90775527898213705205
-#define LOG_RATIO_T 6.45617257369268194 /* log(2000 / pi) */
-#define LOG_RATIO_S 3.46573590279972654 /* log 32         */
-#define END         1e-3                /* added to 1 - t */
+#define LOG_RATIO_T 4.1535874806986364 /* log(200 / pi) */
+#define LOG_RATIO_S 1.3862943611198906 /* log 4 */
+#define END         1e-3               /* added to 1 - t */
 
 #define CHUNK SB_NET_MAX_TIME /* arguments at a time */
 
@@ -26,22 +28,22 @@ static float end_time(float t) {
 
 void sb_net_features(int time, int rows, const float *t, float *out, ptrdiff_t ld) {
   if (time == 0) return;
-  int f = time / 4, n = 2 * f, most = CHUNK / n;
+  int n = time / 2, end = n < 8 ? 1 : n / 4, plain = n - end, most = CHUNK / n;
   float w[SB_NET_MAX_TIME / 2], argument[CHUNK], s[CHUNK], c[CHUNK];
-  frequencies(f, LOG_RATIO_T, w);
-  frequencies(f, LOG_RATIO_S, w + f);
+  frequencies(plain, LOG_RATIO_T, w);
+  frequencies(end, LOG_RATIO_S, w + plain);
   for (int first = 0; first < rows; first += most) {
     int count = rows - first < most ? rows - first : most;
     for (int i = 0; i < count; i++) {
       float ti = t[first + i], si = end_time(ti);
-      for (int k = 0; k < f; k++) argument[i * n + k] = w[k] * ti;
-      for (int k = f; k < n; k++) argument[i * n + k] = w[k] * si;
+      for (int k = 0; k < plain; k++) argument[i * n + k] = w[k] * ti;
+      for (int k = plain; k < n; k++) argument[i * n + k] = w[k] * si;
     }
     sb_kernel()->sincos((int64_t)count * n, argument, s, c);
     for (int i = 0; i < count; i++) {
       float *row = out + (first + i) * ld;
-      for (int k = 0; k < n; k++) row[k] = s[i * n + k];
-      for (int k = 0; k < n; k++) row[n + k] = c[i * n + k];
+      memcpy(row, s + i * n, (size_t)n * sizeof *row);
+      memcpy(row + n, c + i * n, (size_t)n * sizeof *row);
     }
   }
 }

@@ -29,15 +29,14 @@ static double act(sb_act f, double z) {
 
 /* The formula of sb/net.h; what it rounds to float is rounded here. */
 static void features(int time, float t, double *out) {
-  int f = time / 4;
-  for (int k = 0; k < f; k++) {
-    double r = f > 1 ? k / (f - 1.0) : 0, pi = 3.14159265358979323846;
-    float w = (float)(pi / 2 * pow(2000 / pi, r)), v = (float)(pi / 2 * pow(32, r));
-    float s = (float)(-log(1.0 - t + 1e-3) / log(1000)), a = w * t, b = v * s;
+  int n = time / 2, end = n / 4 > 1 ? n / 4 : 1, f = n - end;
+  const double pi = 3.14159265358979323846;
+  for (int k = 0; k < n; k++) {
+    double r = k < f ? (f > 1 ? k / (f - 1.0) : 0) : end > 1 ? (k - f) / (end - 1.0) : 0;
+    float w = (float)(pi / 2 * pow(k < f ? 200 / pi : 4, r));
+    float s = (float)(-log(1.0 - t + 1e-3) / log(1000)), a = w * (k < f ? t : s);
     out[k] = sin(a);
-    out[f + k] = sin(b);
-    out[2 * f + k] = cos(a);
-    out[3 * f + k] = cos(b);
+    out[n + k] = cos(a);
   }
 }
 
@@ -537,7 +536,7 @@ static void test_features(void) {
       for (int k = 0; k < time; k++) most = fmax(most, fabs(out[i * 40 + k] - want[k]));
     }
   }
-  tap_close(most, 0, 5e-5, "features of time"); /* one rounding of w_k t at 1000 */
+  tap_close(most, 0, 5e-6, "features of time"); /* one rounding of w_k t near 100 */
   float many[SB_BLOCK], *big, one[SB_NET_MAX_TIME];
   must(SB_NEW(&big, (int64_t)SB_BLOCK * SB_NET_MAX_TIME, "features"));
   numbers(5, SB_BLOCK, 1, many);
