@@ -23,7 +23,7 @@ sb_status sb_mmd(const sb_comm *c, sb_points a, sb_points b, double h, double *v
 /** Collective. Median of the distances between the pairs of at most `most` points (keyed), the lower one of an even
  *  number: exact selection. Memory 4 most^2 bytes over all ranks. */
 sb_status sb_median_distance(const sb_comm *c, sb_points a, int64_t most, uint64_t key, double *value);
-/** Collective. (mean over keyed directions of W2^2 of the projections)^(1/2); a.n != b.n allowed (quantile coupling). */
+/** Collective. (mean over keyed directions of W2^2 of the projections)^(1/2); a.n != b.n allowed: quantile coupling. */
 sb_status sb_sliced_w2(const sb_comm *c, sb_points a, sb_points b, int slices, uint64_t key, double *value);
 /** Not collective. (min over permutations s of the mean of |x_i - y_s(i)|^2)^(1/2): exact assignment, a.n == b.n.
  *  n = 2000 takes 0.3 s, time grows about as n^2.3. Memory 16 n d bytes, and from d = 9 on 8 n^2 bytes up to 256 MiB
@@ -63,19 +63,21 @@ typedef struct sb_judge_input {
  *  covariance_error (Frobenius norm of the difference over that of the true one; d <= SB_JUDGE_COV), energy_distance,
  *  mmd, sliced_w2, w2, memorisation_ratio. What stands in a metric, and where it comes from:
  *
- *  Energy distance, mmd, sliced_w2: mean over disjoint blocks of n = m points, each against truth of its own; standard
- *  error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: 95 % quantile of the mean of as
- *  many such values as there are blocks (resampled). floor_train, baseline: bootstraps of the training rows, and draws of
- *  the baseline, against truth. The bandwidth of mmd is the median distance of true points. w2: the same with its own
- *  sizes. Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order.
- *  Floors are measured on blocks and brought to n and m by the root law.
- *  memorisation_ratio: mean distance of n samples to their nearest of m training rows over that of held-out points: 1 is
- *  like fresh points, 0 is copies. floor: the same for other fresh points (for halves of the held-out rows).
- *  floor_train is 0 by construction. Left out where fresh points cannot be told from training rows.
+ *  - Energy distance, mmd, sliced_w2: mean over disjoint blocks of n = m points, each against truth of its own;
+ *    standard error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: 95 % quantile of
+ *    the mean of as many such values as there are blocks (resampled). floor_train, baseline: bootstraps of the
+ *    training rows, and draws of the baseline, against truth. The bandwidth of mmd is the median distance of true
+ *    points.
+ *  - w2: the same with its own sizes.
+ *  - Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order.
+ *    Floors are measured on blocks and brought to n and m by the root law.
+ *  - memorisation_ratio: mean distance of n samples to their nearest of m training rows over that of held-out points:
+ *    1 is like fresh points, 0 is copies. floor: the same for other fresh points (for halves of the held-out rows).
+ *    floor_train is 0 by construction. Left out where fresh points cannot be told from training rows.
  *
  *  A source that has only `most` rows gives blocks that share no row, and its floors are random splits of the true and
- *  fresh rows together. SB_BAD names row and column of a sample that is not finite; SB_USE: fewer than 2 samples or true
- *  points, no room in out. */
+ *  fresh rows together. SB_BAD names row and column of a sample that is not finite; SB_USE: fewer than 2 samples or 2
+ *  true points, no room in out. */
 #define SB_JUDGE_COV 1024
 sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_input *in, sb_metric *out, int most,
                    int *n);

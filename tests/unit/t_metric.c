@@ -1,0 +1,268 @@
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=4
+ * Distances between samples: against plain loops, closed forms, and the same bits on any number of
+ * ranks.
+ *
+ * `t_metric values FILE` prints the distances of two sets instead, for metric_peers.py; FILE holds
+ * n, m, d, h and the coordinates. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clouds.h"
+#include "sb/kernel.h"
+#include "sb/mem.h"
+#include "sb/metric.h"
+#include "tap.h"
+
+static double distance(sb_points a, int64_t i, sb_points b, int64_t j) {
+  double sum = 0;
+  for (int k = 0; k < a.d; k++) {
+    const double z = a.x[i * a.d + k] - b.x[j * b.d + k];
+    sum += z * z;
+  }
+  return sqrt(sum);
+}
+
+static double plain_mean(sb_points a, sb_points b, double h) {
+  double sum = 0, pairs = 0;
+  for (int64_t i = 0; i < a.n; i++)
+    for (int64_t j = 0; j < b.n; j++) {
+      if (a.x == b.x && i == j) continue;
+      const double r = distance(a, i, b, j);
+      sum += h > 0 ? exp(-r * r / (2 * h * h)) : r;
+      pairs++;
+    }
+  return sum / pairs;
+}
+
+static void pairs(const sb_comm *c) {
+  const int64_t sizes[] = {2, 63, 64, 65, 128, 129, 192, 300};
+  double worst[2] = {0, 0}, value;
+  for (int k = 0; k < 8; k++)
+    for (int d = 1; d < 4; d += 2)
+      for (int gauss = 0; gauss < 2; gauss++) {
+        const double h = gauss ? 1.5 : 0;
+        sb_points a = cloud(1, sizes[k], d, 0, 1), b = cloud(2, sizes[7 - k], d, 1, 2);
+        sb_pair_mean(c, a, b, h, &value);
+        worst[0] = fmax(worst[0], fabs(value / plain_mean(a, b, h) - 1));
+        sb_pair_mean(c, a, (sb_points){0}, h, &value);
+        worst[1] = fmax(worst[1], fabs(value / plain_mean(a, a, h) - 1));
+        cloud_free(a), cloud_free(b);
+      }
+  tap_close(worst[0], 0, 1e-13, "means over pairs of two sets");
+  tap_close(worst[1], 0, 1e-13, "means over pairs of one set");
+}
+
+/* 3000 points of two Gaussians on a line at distance 1: E|N(a, 2)| = 2/sqrt(pi) exp(-a^2/4) + a
+ * erf(a/2). */
+static void closed_forms(const sb_comm *c) {
+  sb_points a = cloud(1, 3000, 1, 0, 1), b = cloud(2, 3000, 1, 1, 1);
+  const double root = 2 / sqrt(acos(-1)), h = 1.2, s = h * h;
+  double value = NAN;
+  sb_energy_distance(c, a, b, &value);
+  tap_close(value, root * exp(-.25) + erf(.5) - root, .025, "energy distance of two Gaussians");
+  sb_mmd(c, a, b, h, &value);
+  tap_close(value, 2 * sqrt(s / (s + 2)) * (1 - exp(-1 / (2 * (s + 2)))), .015,
+            "maximum mean discrepancy of them");
+  sb_sliced_w2(c, a, b, 3, 1, &value);
+  tap_close(value, 1, .06, "sliced distance of them");
+  cloud_free(a), cloud_free(b);
+}
+
+static int by_value(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+static void sliced(const sb_comm *c) {
+  sb_points a = cloud(1, 600, 1, 0, 1), b = cloud(2, 400, 1, -1, 3), p = cloud(3, 500, 3, 0, 1),
+            q = cloud(3, 500, 3, 2, 1);
+  double value = NAN, sum = 0;
+  sb_sliced_w2(c, p, q, 20000, 5, &value);
+  tap_close(value, 2, .01, "a shift of length s in d dimensions is s / sqrt(d) on the average");
+  sb_sliced_w2(c, a, b, 1, 5, &value);
+  qsort(cloud_x(a), 600, sizeof(double), by_value);
+  qsort(cloud_x(b), 400, sizeof(double), by_value);
+  for (int i = 0; i < 1200; i++)
+    sum += (a.x[i / 2] - b.x[i / 3]) * (a.x[i / 2] - b.x[i / 3]) / 1200;
+  tap_close(value, sqrt(sum), 1e-12,
+            "600 points against 400 on a line: every point twice and thrice");
+  cloud_free(a), cloud_free(b), cloud_free(p), cloud_free(q);
+}
+
+static void moments(const sb_comm *c) {
+  for (int d = 1; d <= 200; d += 199) { /* 200: more than one band of the covariance */
+    sb_points a = cloud(4, 333, d, 1e3, 1);
+    double *mean = NULL, *cov = NULL, worst = 0;
+    if (SB_NEW(&mean, d, "mean") || SB_NEW(&cov, d * d, "covariance")) return;
+    sb_status s = sb_moments(c, a, mean, cov);
+    for (int k = 0; k < d; k++)
+      for (int l = 0; l < d; l++) {
+        double sum = 0, of_k = 0, of_l = 0;
+        for (int i = 0; i < 333; i++) of_k += a.x[i * d + k] / 333, of_l += a.x[i * d + l] / 333;
+        for (int i = 0; i < 333; i++)
+          sum += (a.x[i * d + k] - of_k) * (a.x[i * d + l] - of_l) / 332;
+        worst = fmax(worst, fmax(fabs(sum - cov[k * d + l]), fabs(mean[k] - of_k)));
+      }
+    tap_close(s ? NAN : worst, 0, 1e-10, "mean and covariance in %d dimensions", d);
+    sb_mem_free(mean), sb_mem_free(cov), cloud_free(a);
+  }
+}
+
+static void median(const sb_comm *c) {
+  sb_points a = cloud(6, 150, 2, 0, 1);
+  static double all[150 * 149 / 2];
+  double value = NAN;
+  int count = 0;
+  for (int i = 0; i < 150; i++)
+    for (int j = 0; j < i; j++) all[count++] = distance(a, i, a, j);
+  qsort(all, (size_t)count, sizeof *all, by_value);
+  sb_median_distance(c, a, 1000, 1, &value);
+  tap_close(value, all[(count - 1) / 2], 0, "median distance of 150 points");
+  for (int i = 0; i < 300; i++) cloud_x(a)[i] = 7;
+  sb_median_distance(c, a, 1000, 1, &value);
+  tap_close(value, 0, 0, "of equal points");
+  cloud_free(a);
+}
+
+static void nearest(const sb_comm *c) {
+  const int dims[] = {1, 2, 3, 17};
+  for (int k = 0; k < 4; k++) {
+    const int d = dims[k];
+    sb_points a = cloud(7, 500, d, 0, 2), b = cloud(8, 777, d, .5, 1);
+    const sb_share own = sb_share_of(c, a.n);
+    double *out = NULL, worst = 0;
+    if (SB_NEW(&out, own.count, "nearest")) return;
+    for (int i = 0; i < 100 * d; i++) cloud_x(b)[i + 100 * d] = b.x[i]; /* doubles */
+    for (int i = 0; i < d; i++) cloud_x(a)[i] = b.x[i];
+    const sb_status s = sb_nearest_distance(c, a, b, out);
+    for (int64_t i = 0; i < own.count; i++) {
+      double least = HUGE_VAL;
+      for (int64_t j = 0; j < b.n; j++) least = fmin(least, distance(a, own.first + i, b, j));
+      worst = fmax(worst, fabs(least - out[i]));
+    }
+    sb_max_real(c, &worst, 1);
+    tap_close(s ? NAN : worst, 0, 0, "nearest points in %d dimensions", d);
+    sb_mem_free(out), cloud_free(a), cloud_free(b);
+  }
+}
+
+enum { VALUES = 12 };
+
+/* Everything at once, for comparisons of bits. */
+static sb_status all_values(const sb_comm *c, sb_points a, sb_points b, double h,
+                            double out[VALUES]) {
+  double mean[3], cov[9], *near = NULL;
+  memset(out, 0, VALUES * sizeof *out);
+  SB_TRY(sb_energy_distance(c, a, b, &out[0]));
+  SB_TRY(sb_mmd(c, a, b, h, &out[1]));
+  SB_TRY(sb_median_distance(c, a, 500, 3, &out[2]));
+  SB_TRY(sb_sliced_w2(c, a, b, 50, 4, &out[3]));
+  SB_TRY(sb_moments(c, a, a.d <= 3 ? mean : NULL, a.d <= 3 ? cov : NULL));
+  for (int k = 0; k < 3 && a.d == 3; k++) out[4 + k] = mean[k], out[7 + k] = cov[4 * k];
+  sb_status s = sb_agree(c, SB_NEW(&near, sb_share_of(c, a.n).count, "nearest"));
+  if (!s) s = sb_nearest_distance(c, a, b, near);
+  if (!s) s = sb_sum_rows(c, a.n, 1, near, &out[10], "nearest");
+  if (!s && a.n == b.n) s = sb_agree(c, sb_w2_exact(a, b, &out[11]));
+  sb_mem_free(near);
+  return s;
+}
+
+static void same_bits(const sb_comm *c) {
+  sb_points a = cloud(1, 1111, 3, 0, 1), b = cloud(2, 700, 3, .1, 1.1);
+  double world[VALUES], self[VALUES];
+  bool good = !all_values(c, a, b, 1.7, world) && !all_values(sb_comm_self(), a, b, 1.7, self);
+  tap_ok(on_all(c, good && !memcmp(world, self, sizeof world)), "%d ranks and one: the same bits",
+         c->size);
+  if (c->rank == 0) /* to compare runs by eye */
+    for (int i = 0; i < VALUES; i++) printf("# %a\n", world[i]);
+  cloud_free(a), cloud_free(b);
+}
+
+static void refusals(const sb_comm *c) {
+  sb_points a = cloud(1, 130, 2, 0, 1), b = cloud(2, 130, 2, 0, 1), one = {1, 2, a.x},
+            none = {0, 2, a.x}, other = {40, 3, a.x};
+  double value, out[130];
+  int64_t good = 0;
+  good += sb_energy_distance(c, a, one, &value) == SB_USE, sb_forget();
+  good += sb_energy_distance(c, a, other, &value) == SB_USE, sb_forget();
+  good += sb_mmd(c, a, b, 0, &value) == SB_USE, sb_forget();
+  good += sb_median_distance(c, one, 10, 1, &value) == SB_USE, sb_forget();
+  good += sb_sliced_w2(c, a, none, 10, 1, &value) == SB_USE, sb_forget();
+  good += sb_moments(c, none, out, NULL) == SB_USE, sb_forget();
+  good += sb_moments(c, one, out, out) == SB_USE, sb_forget();
+  good += sb_nearest_distance(c, a, none, out) == SB_USE, sb_forget();
+  tap_ok(on_all(c, good == 8), "sets that do not fit are refused");
+  for (int k = 0; k < 2; k++) {
+    cloud_x(a)[k ? 3 : 259] = k ? HUGE_VAL : NAN;
+    good = sb_energy_distance(c, a, b, &value) == SB_BAD, sb_forget();
+    good += sb_mmd(c, a, b, k ? 1e300 : 1, &value) == SB_BAD || k,
+        sb_forget(); /* exp(-inf) is well */
+    good += sb_median_distance(c, a, 130, 1, &value) == SB_BAD, sb_forget();
+    good += sb_sliced_w2(c, a, b, 10, 1, &value) == SB_BAD, sb_forget();
+    good += sb_moments(c, a, out, out + 2) == SB_BAD, sb_forget();
+    good += sb_nearest_distance(c, a, b, out) == SB_BAD, sb_forget();
+    good += sb_nearest_distance(c, b, a, out) == SB_BAD, sb_forget();
+    tap_ok(on_all(c, good == 7), "%s in a set", k ? "infinity" : "not a number");
+  }
+  cloud_free(a), cloud_free(b);
+}
+
+static void memory(const sb_comm *c) {
+  sb_points a = cloud(1, 100, 3, 0, 1), b = cloud(2, 100, 3, .1, 1.1);
+  const int64_t before = sb_mem_now();
+  double values[VALUES];
+  bool good = true;
+  long k = 0;
+  for (sb_status s = SB_SYS; s && good && k < 500; k++) {
+    if (c->rank == c->size - 1) sb_mem_fail_after(k);
+    s = all_values(c, a, b, 1, values);
+    sb_mem_fail_after(-1);
+    good = on_all(c, sb_mem_now() == before && (s == SB_OK || s == SB_SYS));
+    sb_forget();
+  }
+  tap_ok(good && k > 20 && k < 500,
+         "one rank without memory, %ld times: all know, nothing is left behind", k - 1);
+  cloud_free(a), cloud_free(b);
+}
+
+static int print_values(const sb_comm *c, const char *path) {
+  const char *const names[] = {"energy_distance", "mmd", "median_distance", "sliced_w2"};
+  double h, values[VALUES];
+  long long n, m;
+  int d;
+  FILE *f = fopen(path, "r");
+  if (!f || fscanf(f, "%lld %lld %d %lf", &n, &m, &d, &h) != 4) return 1;
+  sb_points a = cloud(1, n, d, 0, 0), b = cloud(1, m, d, 0, 0);
+  for (int64_t i = 0; i < n * d; i++)
+    if (fscanf(f, "%lf", cloud_x(a) + i) != 1) return 1;
+  for (int64_t i = 0; i < m * d; i++)
+    if (fscanf(f, "%lf", cloud_x(b) + i) != 1) return 1;
+  fclose(f);
+  if (all_values(c, a, b, h, values)) {
+    fprintf(stderr, "%s\n", sb_message());
+    return 1;
+  }
+  for (int i = 0; i < 4; i++) printf("%s %.17g\n", names[i], values[i]);
+  printf("nearest_sum %.17g\nw2 %.17g\n", values[10], values[11]);
+  cloud_free(a), cloud_free(b);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  sb_comm *c;
+  if (sb_comm_start(&argc, &argv, &c)) return 3;
+  tap_rank = c->rank;
+  int status;
+  if (argc == 3 && !strcmp(argv[1], "values")) {
+    status = print_values(c, argv[2]);
+  } else {
+    pairs(c), closed_forms(c), sliced(c), moments(c), median(c), nearest(c);
+    same_bits(c), refusals(c), memory(c);
+    status = tap_done();
+  }
+  sb_comm_finish(c);
+  return status;
+}
