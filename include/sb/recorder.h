@@ -1,11 +1,15 @@
 /* layer: io */
-/** Records what passes by: end samples, trajectories, fields on a grid; HDF5 with XDMF beside it. Knows no method.
+/** Records what passes by: end samples, trajectories, fields on a grid; HDF5 with XDMF beside it.
+ * Knows no method.
  *
- * One group per recorded time, /step_000000 … : attributes time (legs laid end to end: leg + t), leg, t, step.
- * XDMF (NAME.xdmf2 and NAME.xmf, the same text) is rewritten by rename after each part; dialect that every reader of ParaView takes: Polyvertex with
- * explicit connectivity, 3DCoRectMesh, vectors of three components, no hyperslabs, always an `id`.
- * d = 3: /step/x, /step/v. d = 1, 2: also x3, v3 padded with zeros. d > 3: x3, v3 are projections on three fixed principal axes
- * (/projection/{mean,axes,explained_variance}) and every coordinate is an array x_0 … of its own (first 16). */
+ * One group per recorded time, /step_000000 … : attributes time (legs laid end to end: leg + t),
+ * leg, t, step. XDMF (NAME.xdmf2 and NAME.xmf, the same text) is rewritten by rename after each
+ * part; dialect that every reader of ParaView takes: Polyvertex with explicit connectivity,
+ * 3DCoRectMesh, vectors of three components, no hyperslabs, always an `id`. d = 3: /step/x,
+ * /step/v. d = 1, 2: also x3, v3 padded with zeros. d > 3: x3, v3 are projections on three fixed
+ * principal axes
+ * (/projection/{mean,axes,explained_variance}) and every coordinate is an array x_0 … of its own
+ * (first 16). */
 #ifndef SB_RECORDER_H
 #define SB_RECORDER_H
 #include "sb/file.h"
@@ -13,25 +17,28 @@
 /** Three axes for the picture of d > 3 dimensions; NULL members where d <= 3. */
 typedef struct sb_projection {
   int d;
-  double *mean;      /**< [d]       */
-  double *axes;      /**< [3, d]    */
+  double *mean;        /**< [d]       */
+  double *axes;        /**< [3, d]    */
   double explained[3]; /**< fraction of variance */
 } sb_projection;
 
-/** A table of points: NAME.h5 with /x, /id, /label (where given), the further columns, and what XDMF needs. */
+/** A table of points: NAME.h5 with /x, /id, /label (where given), the further columns, and what
+ * XDMF needs. */
 typedef struct sb_table {
   const char *directory, *name;
   int overwrite;
-  int64_t n;       /**< all points                                                                       */
+  int64_t n; /**< all points */
   int d;
-  const double *x; /**< [count, d] this rank's rows (sb_share_of n), raw coordinates                     */
-  const int32_t *label;   /**< [count] or NULL                                                           */
-  const char *meaning;    /**< of x                                                                      */
-  const sb_column *extra; /**< further datasets of the same file, of any length; not shown by XDMF       */
+  const double *x;      /**< [count, d] this rank's rows (sb_share_of n), raw coordinates      */
+  const int32_t *label; /**< [count] or NULL */
+  const char *meaning;  /**< of x  */
+  const sb_column
+      *extra; /**< further datasets of the same file, of any length; not shown by XDMF       */
   int extras;
-  const int64_t *image;   /**< root attribute `image` [image_rank]: rows, columns(, channels); or NULL   */
+  const int64_t
+      *image; /**< root attribute `image` [image_rank]: rows, columns(, channels); or NULL   */
   int image_rank;
-  const sb_projection *projection; /**< for d > 3, else NULL                                             */
+  const sb_projection *projection; /**< for d > 3, else NULL */
   const char *parent;
 } sb_table;
 /** Collective. Writes directory/name.h5, name.xdmf2 and name.xmf. */
@@ -41,25 +48,32 @@ sb_status sb_table_write(const sb_comm *c, const sb_table *t);
 typedef struct sb_recorder sb_recorder;
 
 typedef struct sb_recorder_options {
-  const char *directory, *name; /**< files directory/name.h5, name.p0001.h5 …, name.xdmf2, name.xmf  */
+  const char *directory,
+      *name; /**< files directory/name.h5, name.p0001.h5 …, name.xdmf2, name.xmf  */
   int overwrite;
-  int64_t particles;            /**< recorded particles: indices 0 .. particles-1                    */
-  int64_t frames_per_part;      /**< times in one file                                               */
+  int64_t particles;       /**< recorded particles: indices 0 .. particles-1                    */
+  int64_t frames_per_part; /**< times in one file                                               */
   int d;
-  const sb_projection *projection; /**< for d > 3; borrowed until the close                          */
+  const sb_projection *projection; /**< for d > 3; borrowed until the close */
   const char *parent;
 } sb_recorder_options;
 
-/** Collective. n = all particles of the cloud (shares by sb_share_of). Buffers of one part are allocated here, none later. */
-sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n, sb_recorder **out);
-/** Collective. Positions x and velocities v [count, d] of this rank's particles first .. first+count-1, raw coordinates: its share, or at
- *  least those of it that are recorded. v NULL: zeros. Buffered; a full part is written, committed and the XDMF rewritten. After a failure
- *  every call returns the same status. */
-sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first, int64_t count, const double *x, const double *v);
-/** Collective. Writes what is buffered, removes later parts of an earlier run of this name, and frees. Accepts NULL. */
+/** Collective. n = all particles of the cloud (shares by sb_share_of). Buffers of one part are
+ * allocated here, none later. */
+sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n,
+                           sb_recorder **out);
+/** Collective. Positions x and velocities v [count, d] of this rank's particles first ..
+ * first+count-1, raw coordinates: its share, or at least those of it that are recorded. v NULL:
+ * zeros. Buffered; a full part is written, committed and the XDMF rewritten. After a failure every
+ * call returns the same status. */
+sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first,
+                          int64_t count, const double *x, const double *v);
+/** Collective. Writes what is buffered, removes later parts of an earlier run of this name, and
+ * frees. Accepts NULL. */
 sb_status sb_recorder_close(sb_recorder *r);
 
-/** Fields on a regular grid of 1 to 3 axes; axes that are not there have one point. Flat point index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
+/** Fields on a regular grid of 1 to 3 axes; axes that are not there have one point. Flat point
+ * index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
 typedef struct sb_grid {
   int axes;
   int64_t shape[3]; /**< nx, ny, nz (nz = 1 when axes == 2) */
@@ -78,8 +92,9 @@ typedef struct sb_grid_array {
 } sb_grid_array;
 
 typedef struct sb_grid_file sb_grid_file;
-sb_status sb_grid_create(const sb_comm *c, const char *directory, const char *name, int overwrite, const sb_grid *g,
-                         const sb_projection *projection, const char *parent, sb_grid_file **out);
+sb_status sb_grid_create(const sb_comm *c, const char *directory, const char *name, int overwrite,
+                         const sb_grid *g, const sb_projection *projection, const char *parent,
+                         sb_grid_file **out);
 /** Collective. One time: n <= 16 arrays under /step_NNNNNN. */
 sb_status sb_grid_add(sb_grid_file *f, int leg, double t, const sb_grid_array *arrays, int n);
 /** Collective. Commits the file, writes the XDMF, frees. Accepts NULL. */

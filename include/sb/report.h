@@ -1,5 +1,6 @@
 /* layer: io */
-/** report.json, schema 1 (DESIGN 7): what a run did, its metrics with floors, times and memory; and the same on screen. */
+/** report.json, schema 1 (DESIGN 7): what a run did, its metrics with floors, times and memory; and
+ * the same on screen. */
 #ifndef SB_REPORT_H
 #define SB_REPORT_H
 #include "sb/comm.h"
@@ -8,14 +9,14 @@ typedef enum sb_better { SB_LESS, SB_MORE, SB_TARGET } sb_better;
 
 /** One metric. Numbers that do not exist are NAN (null in the file). */
 typedef struct sb_metric {
-  char name[48];      /**< "energy_distance", "drift_rmse", …        */
-  char stage[16];     /**< "1", "2", "" whole                         */
-  double t;           /**< time within the stage, NAN when not tied    */
+  char name[48];         /**< "energy_distance", "drift_rmse", …        */
+  char stage[16];        /**< "1", "2", "" whole                         */
+  double t;              /**< time within the stage, NAN when not tied    */
   double value, stderr_; /**< and its standard error                   */
   double floor, floor_q95, floor_train, baseline;
-  int64_t n, m;       /**< sample sizes                                */
+  int64_t n, m; /**< sample sizes                                */
   sb_better better;
-  double target;      /**< for SB_TARGET                               */
+  double target; /**< for SB_TARGET                               */
 } sb_metric;
 
 typedef struct sb_report {
@@ -24,12 +25,16 @@ typedef struct sb_report {
   const sb_metric *metrics;
   int metric_count;
   double error_time_step, error_score, error_ratio, error_monte_carlo; /**< NAN when not measured */
-  int64_t memory_predicted, memory_peak;                                /**< bytes of the rank that has most */
-  const char *const *files; /**< paths relative to directory */
+  int64_t memory_predicted, memory_peak; /**< bytes of the rank that has most */
+  const char *const *files; /**< paths relative to directory; the parts of NAME.h5 (NAME.p0001.h5 …)
+                               are found and added */
   int file_count;
 } sb_report;
 
-/** Collective. Prints the tables (metrics; time per phase as mean/min/max over ranks; memory; files) and writes directory/report.json. */
+/** Collective. Prints the tables (metrics; errors; time per phase as mean/min/max over ranks;
+ * memory; files) and writes directory/report.json. Sizes and checksums (sb_path_crc) are those of
+ * the files as they are now; a file that is missing has null. The phases are those of the timer
+ * table and, as the last, "total": the age of the run. */
 sb_status sb_report_write(const sb_comm *c, const char *directory, const sb_report *r);
 
 #endif
