@@ -9,8 +9,8 @@
 #include "sb/recorder.h"
 
 #define MAX_SECTIONS 32
-#define MAX_BLOCKS 64
-#define MAX_SET 64
+#define MAX_BLOCKS   64
+#define MAX_SET      64
 
 enum { RESUME_NEVER, RESUME_AUTO, RESUME_FILE };
 
@@ -69,7 +69,7 @@ typedef struct app {
   char checkpoint_path[1024]; /* of this run */
   const char *parent;         /* checkpoint that this run came from, or NULL */
   char parent_path[1024];
-  int64_t steps_left;         /* until --stop-after, -1: no limit */
+  int64_t steps_left; /* until --stop-after, -1: no limit */
   int64_t memory_predicted;
 } app;
 
@@ -86,19 +86,21 @@ sb_status app_line_read(int argc, char **argv, app_line *out);
 const app_command *app_command_find(const char *name);
 
 /* setup.c */
-sb_status app_open(app *a);       /* collective: deck, sections, method, output directory's name */
-sb_status app_start(app *a);      /* collective: data, networks, settings on screen */
+sb_status app_open(app *a);  /* collective: deck, sections, method, output directory's name */
+sb_status app_start(app *a); /* collective: data, networks, settings on screen */
 void app_close(app *a);
-int app_sections(app *a);         /* fills a->section for a->method; returns the number */
+int app_sections(app *a); /* fills a->section for a->method; returns the number */
 sb_status app_path(const app *a, const char *name, char *out, int size); /* output/NAME */
-sb_status app_refuse(app *a, const char *name); /* collective: SB_USE when output/NAME exists and neither --overwrite nor --resume */
-sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name); /* reads a deck and binds it */
+sb_status app_refuse(app *a, const char *name); /* collective: SB_USE when output/NAME exists and
+                                                   neither --overwrite nor --resume */
+sb_status app_deck_of(app *a, const char *text, int64_t length,
+                      const char *name); /* reads a deck and binds it */
 
 /* state.c */
-sb_status app_save(void *self);        /* collective: writes the checkpoint */
+sb_status app_save(void *self);               /* collective: writes the checkpoint */
 sb_status app_load(app *a, const char *path); /* collective: fills the run from a checkpoint */
-sb_status app_load_trained(app *a);    /* collective: for commands that need finished networks */
-sb_status app_history(app *a);         /* collective: history.csv, timing.csv */
+sb_status app_load_trained(app *a); /* collective: for commands that need finished networks */
+sb_status app_history(app *a);      /* collective: history.csv, timing.csv */
 
 /* memory.c: bytes of one rank, and of the files; says no when they do not suffice. */
 sb_status app_predict(app *a);

@@ -1,4 +1,5 @@
-/* Where the error comes from: the drift with one part learned and the rest exact, with few draws, with few steps. Known laws only.
+/* Where the error comes from: the drift with one part learned and the rest exact, with few draws,
+ * with few steps. Known laws only.
  *
  * drift_rmse = (E|b - b*|^2 / E|b*|^2)^(1/2) over the exact law of X_t, b* the closed form. */
 #include <math.h>
@@ -43,7 +44,8 @@ static sb_status drift(probe *p, sb_view view, double *out) {
   int n;
   SB_TRY(a->method->legs(&a->run, view, legs, SB_MAX_LEGS, &n));
   const sb_leg *l = &legs[p->leg];
-  return sb_agree(a->comm, sb_field_eval(&l->field, p->t, (int64_t)(p->t * (double)l->steps), p->share.first, p->share.count, p->x, out));
+  return sb_agree(a->comm, sb_field_eval(&l->field, p->t, (int64_t)(p->t * (double)l->steps),
+                                         p->share.first, p->share.count, p->x, out));
 }
 
 static sb_status error_of(probe *p, sb_view view, double *out) {
@@ -64,7 +66,8 @@ static sb_status error_of(probe *p, sb_view view, double *out) {
   return SB_OK;
 }
 
-/* Measures a view, and notes it where it shows an error: in the table, and as the largest of its kind. */
+/* Measures a view, and notes it where it shows an error: in the table, and as the largest of its
+ * kind. */
 static sb_status note(probe *p, sb_view view, const char *suffix, double *largest) {
   evaluation *e = p->e;
   char stage[16], name[48];
@@ -96,15 +99,19 @@ static sb_status look_at(probe *p) {
   const unsigned have = trained(a, &parts), all = (1u << parts) - 1;
   const int64_t draws = a->judge.drift_draws;
   const uint64_t key = sb_noise_key(a->run.seed, SB_FOR_METRIC, 100 + (uint32_t)p->leg, 0);
-  SB_TRY_ALL(a->comm, a->method->marginal(&a->run, p->leg, p->t, key, p->share.first, p->share.count, p->x));
+  SB_TRY_ALL(a->comm,
+             a->method->marginal(&a->run, p->leg, p->t, key, p->share.first, p->share.count, p->x));
   SB_TRY(drift(p, SB_VIEW_CLOSED, p->exact));
   if (have) SB_TRY(note(p, (sb_view){~0u, draws}, "", NULL));
   for (int i = 0; i < parts; i++)
-    if (have >> i & 1) SB_TRY(note(p, (sb_view){all & ~(1u << i), draws}, a->method->parts[i], &e->error[ERROR_SCORE + i]));
+    if (have >> i & 1)
+      SB_TRY(note(p, (sb_view){all & ~(1u << i), draws}, a->method->parts[i],
+                  &e->error[ERROR_SCORE + i]));
   return note(p, (sb_view){all, 0}, "monte_carlo", &e->error[ERROR_MONTE_CARLO]);
 }
 
-/* The oracle's fields sampled with this deck's steps: what is left is the error of the time step. */
+/* The oracle's fields sampled with this deck's steps: what is left is the error of the time step.
+ */
 static sb_status time_step(evaluation *e) {
   app *a = e->a;
   const sb_data *data = a->run.data;

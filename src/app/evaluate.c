@@ -1,4 +1,5 @@
-/* The command evaluate: how good are the draws of samples.h5, and which part of the error comes from where. */
+/* The command evaluate: how good are the draws of samples.h5, and which part of the error comes
+ * from where. */
 #include <math.h>
 #include <stdio.h>
 
@@ -7,10 +8,18 @@
 #include "sb/log.h"
 #include "sb/mem.h"
 
-sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t, double value) {
+sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t,
+                           double value) {
   sb_metric *m = &e->metric[e->n < EVALUATION_MOST ? e->n++ : EVALUATION_MOST - 1];
-  *m = (sb_metric){.t = t, .value = value, .stderr_ = NAN, .floor = NAN, .floor_q95 = NAN, .floor_train = NAN, .baseline = NAN,
-                   .better = SB_LESS, .target = NAN};
+  *m = (sb_metric){.t = t,
+                   .value = value,
+                   .stderr_ = NAN,
+                   .floor = NAN,
+                   .floor_q95 = NAN,
+                   .floor_train = NAN,
+                   .baseline = NAN,
+                   .better = SB_LESS,
+                   .target = NAN};
   snprintf(m->name, sizeof m->name, "%s", name);
   snprintf(m->stage, sizeof m->stage, "%s", stage);
   return m;
@@ -28,7 +37,8 @@ static sb_status read_samples(evaluation *e) {
   SB_TRY(app_path(a, "samples.h5", path, sizeof path));
   SB_TRY(sb_file_open(a->comm, path, &f));
   sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
-  if (!s && (rank != 2 || shape[1] != raw)) s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", path, raw);
+  if (!s && (rank != 2 || shape[1] != raw))
+    s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", path, raw);
   e->rows = shape[0];
   if (!s) {
     sb_status mine = SB_NEW(&x, e->rows * raw, "samples");
@@ -53,10 +63,16 @@ static sb_status judge(evaluation *e) {
   s = sb_agree(a->comm, s);
   if (!s) {
     if (data->mixture) sb_mixture_moments(data->mixture, moments, moments + data->d);
-    const sb_judge_input in = {.sample = {e->rows, data->d, e->sample}, .training = {n, data->d, training}, .held = {m, data->d, held},
-                               .truth = sb_data_truth(data), .fresh = sb_data_fresh(data), .baseline = sb_data_baseline(data),
-                               .mean = data->mixture ? moments : NULL, .cov = data->mixture ? moments + data->d : NULL,
-                               .seed = a->run.seed, .stage = ""};
+    const sb_judge_input in = {.sample = {e->rows, data->d, e->sample},
+                               .training = {n, data->d, training},
+                               .held = {m, data->d, held},
+                               .truth = sb_data_truth(data),
+                               .fresh = sb_data_fresh(data),
+                               .baseline = sb_data_baseline(data),
+                               .mean = data->mixture ? moments : NULL,
+                               .cov = data->mixture ? moments + data->d : NULL,
+                               .seed = a->run.seed,
+                               .stage = ""};
     s = sb_judge(a->comm, &a->judge, &in, e->metric, EVALUATION_MOST, &e->n);
   }
   sb_mem_free(moments);
@@ -67,7 +83,9 @@ static sb_status judge(evaluation *e) {
 
 static sb_status write_report(evaluation *e) {
   app *a = e->a;
-  static const char *const files[] = {"checkpoint.h5", "samples.h5", "trajectories.h5", "velocity.h5", "history.csv", "timing.csv", "used.yml"};
+  static const char *const files[] = {"checkpoint.h5", "samples.h5",  "trajectories.h5",
+                                      "velocity.h5",   "history.csv", "timing.csv",
+                                      "used.yml"};
   const char *present[8];
   char path[1024];
   int n = 0;
@@ -77,10 +95,19 @@ static sb_status write_report(evaluation *e) {
   }
   double peak = (double)sb_mem_peak();
   SB_TRY(sb_max_real(a->comm, &peak, 1));
-  const sb_report report = {.method = a->method->name, .status = "done", .seed = a->options.seed, .metrics = e->metric, .metric_count = e->n,
-                            .error_time_step = e->error[ERROR_TIME_STEP], .error_score = e->error[ERROR_SCORE],
-                            .error_ratio = e->error[ERROR_RATIO], .error_monte_carlo = e->error[ERROR_MONTE_CARLO],
-                            .memory_predicted = a->memory_predicted, .memory_peak = (int64_t)peak, .files = present, .file_count = n};
+  const sb_report report = {.method = a->method->name,
+                            .status = "done",
+                            .seed = a->options.seed,
+                            .metrics = e->metric,
+                            .metric_count = e->n,
+                            .error_time_step = e->error[ERROR_TIME_STEP],
+                            .error_score = e->error[ERROR_SCORE],
+                            .error_ratio = e->error[ERROR_RATIO],
+                            .error_monte_carlo = e->error[ERROR_MONTE_CARLO],
+                            .memory_predicted = a->memory_predicted,
+                            .memory_peak = (int64_t)peak,
+                            .files = present,
+                            .file_count = n};
   return sb_report_write(a->comm, a->options.output, &report);
 }
 

@@ -18,9 +18,12 @@ typedef struct evaluation {
 } evaluation;
 
 /* Appends a metric; floors and baseline are NAN. */
-sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t, double value);
+sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t,
+                           double value);
 
-sb_status evaluate_modes(evaluation *e); /* modes.c: largest errors of weights and covariances of modes; mixtures only */
-sb_status evaluate_drift(evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
+sb_status evaluate_modes(
+    evaluation *e); /* modes.c: largest errors of weights and covariances of modes; mixtures only */
+sb_status evaluate_drift(
+    evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
 
 #endif

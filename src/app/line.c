@@ -17,29 +17,34 @@ static sb_status unknown(const char *what, const char *word, const char *const *
   return sb_fail(SB_USE, "unknown %s '%s'; see sbridge help", what, word);
 }
 
-/* Options: with a value behind = or in the next word (VALUE), with one only behind = (MAYBE), without (FLAG). */
+/* Options: with a value behind = or in the next word (VALUE), with one only behind = (MAYBE),
+ * without (FLAG). */
 enum { FLAG, MAYBE, VALUE };
 typedef struct option {
   const char *name;
   int kind;
 } option;
-static const option options[] = {{"--set", VALUE},     {"--resume", MAYBE},      {"--overwrite", FLAG}, {"--dry-run", FLAG},
-                                 {"--stop-after", VALUE}, {"--at", VALUE},       {"--start", VALUE},    {"--verify", FLAG},
-                                 {"--version", FLAG},  {"--help", FLAG},         {"--quiet", FLAG},     {"--strict-bits", FLAG}};
+static const option options[] = {
+    {"--set", VALUE},        {"--resume", MAYBE}, {"--overwrite", FLAG}, {"--dry-run", FLAG},
+    {"--stop-after", VALUE}, {"--at", VALUE},     {"--start", VALUE},    {"--verify", FLAG},
+    {"--version", FLAG},     {"--help", FLAG},    {"--quiet", FLAG},     {"--strict-bits", FLAG}};
 #define OPTIONS ((int)(sizeof options / sizeof *options))
 
 static sb_status count(const char *text, int64_t *out) {
   char *end;
   errno = 0;
   *out = strtoll(text, &end, 10);
-  if (errno || *end || end == text || *out < 0) return sb_fail(SB_USE, "--stop-after %s: a number of steps, 0 or more", text);
+  if (errno || *end || end == text || *out < 0)
+    return sb_fail(SB_USE, "--stop-after %s: a number of steps, 0 or more", text);
   return SB_OK;
 }
 
 static void resume(app_line *l, const char *value) {
   l->resume = RESUME_AUTO;
-  if (value && !strcmp(value, "never")) l->resume = RESUME_NEVER;
-  else if (value && strcmp(value, "auto")) l->resume = RESUME_FILE, l->resume_file = value;
+  if (value && !strcmp(value, "never"))
+    l->resume = RESUME_NEVER;
+  else if (value && strcmp(value, "auto"))
+    l->resume = RESUME_FILE, l->resume_file = value;
 }
 
 static sb_status apply(app_line *l, const char *name, const char *value) {
@@ -84,16 +89,22 @@ sb_status app_line_read(int argc, char **argv, app_line *out) {
   int n = 0;
   *out = (app_line){.stop_after = -1};
   for (int i = 1; i < argc; i++) {
-    if (!strncmp(argv[i], "--", 2)) SB_TRY(read_option(argc, argv, &i, out));
-    else if (!out->command) out->command = argv[i];
-    else if (!out->input) out->input = argv[i];
-    else if (!out->at) out->at = argv[i];
-    else return sb_fail(SB_USE, "'%s' is one word too many; see sbridge help", argv[i]);
+    if (!strncmp(argv[i], "--", 2))
+      SB_TRY(read_option(argc, argv, &i, out));
+    else if (!out->command)
+      out->command = argv[i];
+    else if (!out->input)
+      out->input = argv[i];
+    else if (!out->at)
+      out->at = argv[i];
+    else
+      return sb_fail(SB_USE, "'%s' is one word too many; see sbridge help", argv[i]);
   }
   if (!out->command) out->command = "help";
   for (const app_command *c = app_commands; c->name; c++) names[n++] = c->name;
   const app_command *command = app_command_find(out->command);
   if (!command) return unknown("command", out->command, names, n);
-  if (command->needs_deck && !out->input) return sb_fail(SB_USE, "%s needs a %s", command->name, command->argument);
+  if (command->needs_deck && !out->input)
+    return sb_fail(SB_USE, "%s needs a %s", command->name, command->argument);
   return SB_OK;
 }

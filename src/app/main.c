@@ -11,8 +11,10 @@ const app_command app_commands[] = {
     {"run", "DECK", "train, sample, velocity, evaluate: the whole job", 1, app_run},
     {"train", "DECK", "learn the networks; leaves checkpoint.h5", 1, app_train},
     {"sample", "DECK|CHECKPOINT", "draw; leaves samples.h5, trajectories.h5", 1, app_draw},
-    {"velocity", "DECK|CHECKPOINT", "fields on a grid (velocity.h5), or at given points (--at)", 1, app_velocity_files},
-    {"evaluate", "DECK|CHECKPOINT", "metrics of samples.h5, each with its floor; leaves report.json", 1, app_evaluate},
+    {"velocity", "DECK|CHECKPOINT", "fields on a grid (velocity.h5), or at given points (--at)", 1,
+     app_velocity_files},
+    {"evaluate", "DECK|CHECKPOINT",
+     "metrics of samples.h5, each with its floor; leaves report.json", 1, app_evaluate},
     {"info", "FILE", "what a deck or a file of this program holds", 0, app_info},
     {"help", "[keys [SECTION]]", "this page; every key of a deck", 0, app_help},
     {NULL, NULL, NULL, 0, NULL}};

@@ -4,8 +4,10 @@
 #include "evaluate.h"
 #include "sb/mem.h"
 
-/* Weights [k] and covariances [k, d, d] of points by responsibilities: sums over this rank's rows, then over ranks. */
-static sb_status modes(const sb_comm *c, const sb_mixture *mix, sb_points p, double *weight, double *cov) {
+/* Weights [k] and covariances [k, d, d] of points by responsibilities: sums over this rank's rows,
+ * then over ranks. */
+static sb_status modes(const sb_comm *c, const sb_mixture *mix, sb_points p, double *weight,
+                       double *cov) {
   const int k = mix->k, d = mix->d, width = k * (1 + d + d * d);
   const sb_share share = sb_share_of(c, p.n);
   sb_density *q = NULL;
@@ -32,7 +34,8 @@ static sb_status modes(const sb_comm *c, const sb_mixture *mix, sb_points p, dou
     const double *of = total + m * (1 + d + d * d), w = of[0];
     weight[m] = w / (double)p.n;
     for (int a = 0; a < d; a++)
-      for (int b = 0; b < d; b++) cov[(m * d + a) * d + b] = of[1 + d + a * d + b] / w - of[1 + a] * of[1 + b] / (w * w);
+      for (int b = 0; b < d; b++)
+        cov[(m * d + a) * d + b] = of[1 + d + a * d + b] / w - of[1 + a] * of[1 + b] / (w * w);
   }
   sb_density_close(q);
   sb_mem_free(resp);
@@ -42,13 +45,15 @@ static sb_status modes(const sb_comm *c, const sb_mixture *mix, sb_points p, dou
 }
 
 /* Largest differences over modes: weights; covariances relative to the law's, Frobenius. */
-static void compare_modes(const sb_mixture *mix, const double *weight, const double *cov, const double *to_weight, double out[2]) {
+static void compare_modes(const sb_mixture *mix, const double *weight, const double *cov,
+                          const double *to_weight, double out[2]) {
   const int dd = mix->d * mix->d;
   out[0] = out[1] = 0;
   for (int m = 0; m < mix->k; m++) {
     double difference = 0, norm = 0;
     for (int i = 0; i < dd; i++) {
-      difference += (cov[m * dd + i] - mix->cov[m * dd + i]) * (cov[m * dd + i] - mix->cov[m * dd + i]);
+      difference +=
+          (cov[m * dd + i] - mix->cov[m * dd + i]) * (cov[m * dd + i] - mix->cov[m * dd + i]);
       norm += mix->cov[m * dd + i] * mix->cov[m * dd + i];
     }
     out[0] = fmax(out[0], fabs(weight[m] - to_weight[m]));

@@ -30,27 +30,33 @@ static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
   return wants_frame(w, leg, l, step) || (w->middle && leg == 0 && step == l->steps);
 }
 
-static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud) {
+static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t,
+                     const sb_particles *cloud) {
   watch *w = self;
   const sb_affine *map = &w->a->run.data->map;
-  if (w->middle && leg == 0 && step == l->steps) sb_affine_back(map, cloud->count, cloud->x, w->middle);
+  if (w->middle && leg == 0 && step == l->steps)
+    sb_affine_back(map, cloud->count, cloud->x, w->middle);
   if (!wants_frame(w, leg, l, step)) return SB_OK;
   sb_affine_back(map, w->tracked, cloud->x, w->x);
   sb_affine_back_vector(map, w->tracked, cloud->b, w->v);
   return sb_recorder_add(w->recorder, leg, step, t, cloud->first, w->tracked, w->x, w->v);
 }
 
-static sb_status watch_open(app *a, const sb_particles *cloud, int legs, const sb_projection *projection, watch *w) {
+static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
+                            const sb_projection *projection, watch *w) {
   const int raw = a->run.data->raw;
   const int64_t most = a->record.particles < cloud->n ? a->record.particles : cloud->n;
   *w = (watch){.a = a, .legs = legs};
-  if (cloud->first < most) w->tracked = most - cloud->first < cloud->count ? most - cloud->first : cloud->count;
+  if (cloud->first < most)
+    w->tracked = most - cloud->first < cloud->count ? most - cloud->first : cloud->count;
   sb_status s = SB_NEW(&w->x, w->tracked * raw, "recorded positions");
   if (!s) s = SB_NEW(&w->v, w->tracked * raw, "recorded velocities");
   if (!s && legs == 2) s = SB_NEW(&w->middle, cloud->count * raw, "positions after stage 1");
   SB_TRY_ALL(a->comm, s);
   if (most == 0) return SB_OK;
-  const sb_recorder_options o = {a->options.output, "trajectories", 1, most, a->record.part_frames, raw, projection, a->parent};
+  const sb_recorder_options o = {
+      a->options.output, "trajectories", 1, most, a->record.part_frames, raw,
+      projection,        a->parent};
   return sb_recorder_open(a->comm, &o, cloud->n, &w->recorder);
 }
 
@@ -71,11 +77,13 @@ static sb_status start_from(app *a, sb_particles *cloud) {
   sb_kind kind;
   sb_file *f;
   double *rows = NULL;
-  if (!path[0]) return sb_fail(SB_USE, "sample.start: file needs --start FILE or record.start_file");
+  if (!path[0])
+    return sb_fail(SB_USE, "sample.start: file needs --start FILE or record.start_file");
   SB_TRY(sb_file_open(a->comm, path, &f));
   sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
   if (!s && (rank != 2 || shape[1] != raw || shape[0] < cloud->n))
-    s = sb_fail(SB_USE, "%s: /x must have %d columns and at least sample.n = %lld rows", path, raw, (long long)cloud->n);
+    s = sb_fail(SB_USE, "%s: /x must have %d columns and at least sample.n = %lld rows", path, raw,
+                (long long)cloud->n);
   if (!s) s = sb_agree(a->comm, SB_NEW(&rows, cloud->count * raw, "starting points"));
   if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, cloud->first, cloud->count, rows);
   if (!s) sb_affine_forward(&a->run.data->map, cloud->count, rows, cloud->x);
@@ -84,7 +92,8 @@ static sb_status start_from(app *a, sb_particles *cloud) {
   return s;
 }
 
-static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w, const sb_projection *projection) {
+static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w,
+                               const sb_projection *projection) {
   const sb_data *data = a->run.data;
   const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
   const sb_share share = sb_share_of(a->comm, kept);
@@ -100,16 +109,39 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
       for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, share.first + i)[j];
       sb_affine_back(&data->map, 1, row, training + i * data->raw);
     }
-    const sb_column extra[] = {
-        {.path = "/training", .unit = "x", .meaning = "first training rows", .kind = SB_KIND_F64, .rank = 2, .shape = {kept, data->raw},
-         .first = share.first, .count = share.count, .data = training},
-        {.path = "/stage1", .unit = "x", .meaning = "positions after stage 1", .kind = SB_KIND_F64, .rank = 2,
-         .shape = {cloud->n, data->raw}, .first = cloud->first, .count = cloud->count, .data = w->middle}};
+    const sb_column extra[] = {{.path = "/training",
+                                .unit = "x",
+                                .meaning = "first training rows",
+                                .kind = SB_KIND_F64,
+                                .rank = 2,
+                                .shape = {kept, data->raw},
+                                .first = share.first,
+                                .count = share.count,
+                                .data = training},
+                               {.path = "/stage1",
+                                .unit = "x",
+                                .meaning = "positions after stage 1",
+                                .kind = SB_KIND_F64,
+                                .rank = 2,
+                                .shape = {cloud->n, data->raw},
+                                .first = cloud->first,
+                                .count = cloud->count,
+                                .data = w->middle}};
     const int dims = a->record.image.n < 3 ? a->record.image.n : 3;
     for (int i = 0; i < dims; i++) image[i] = (int64_t)a->record.image.v[i];
-    const sb_table table = {.directory = a->options.output, .name = "samples", .overwrite = 1, .n = cloud->n, .d = data->raw, .x = x,
-                            .meaning = "draws", .extra = extra, .extras = w->middle ? 2 : 1, .image = dims ? image : NULL,
-                            .image_rank = dims, .projection = projection, .parent = a->parent};
+    const sb_table table = {.directory = a->options.output,
+                            .name = "samples",
+                            .overwrite = 1,
+                            .n = cloud->n,
+                            .d = data->raw,
+                            .x = x,
+                            .meaning = "draws",
+                            .extra = extra,
+                            .extras = w->middle ? 2 : 1,
+                            .image = dims ? image : NULL,
+                            .image_rank = dims,
+                            .projection = projection,
+                            .parent = a->parent};
     s = sb_table_write(a->comm, &table);
   }
   sb_mem_free(row);

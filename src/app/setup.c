@@ -62,7 +62,9 @@ static sb_status choose_method(app *a) {
   a->method = sb_method_find(name);
   for (const sb_method *m; n < 16 && (m = sb_method_at(n)); n++) names[n] = m->name;
   near = sb_nearest(name, names, n);
-  if (!a->method) return sb_fail(SB_USE, "unknown method '%s'%s%s%s", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+  if (!a->method)
+    return sb_fail(SB_USE, "unknown method '%s'%s%s%s", name, near ? " (did you mean '" : "",
+                   near ? near : "", near ? "'?)" : "");
   return sb_mem_new(&a->run.state, 1, a->method->state_size, "state of the method");
 }
 
@@ -74,7 +76,8 @@ static sb_status apply_preset(app *a) {
   for (; p && p->name && strcmp(p->name, name); p++) names[n++] = p->name;
   if (!p || !p->name) {
     const char *near = sb_nearest(name, names, n);
-    return sb_fail(SB_USE, "unknown preset '%s' of method %s%s%s", name, a->method->name, near ? "; did you mean " : "", near ? near : "");
+    return sb_fail(SB_USE, "unknown preset '%s' of method %s%s%s", name, a->method->name,
+                   near ? "; did you mean " : "", near ? near : "");
   }
   for (const char *const *set = p->assignments; *set; set++) {
     char key[128];
@@ -97,7 +100,8 @@ sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name
 
 sb_status app_path(const app *a, const char *name, char *out, int size) {
   const int length = snprintf(out, (size_t)size, "%s/%s", a->options.output, name);
-  return length < size ? SB_OK : sb_fail(SB_USE, "the path %s/%s is too long", a->options.output, name);
+  return length < size ? SB_OK
+                       : sb_fail(SB_USE, "the path %s/%s is too long", a->options.output, name);
 }
 
 sb_status app_refuse(app *a, const char *name) {
@@ -155,14 +159,17 @@ static void print_settings(const app *a) {
   const sb_data *data = a->run.data;
   const int n = a->method->tasks((sb_run *)&a->run, task, SB_MAX_TASKS);
   sb_say("method      %s: %s\n", a->method->name, a->method->summary);
-  sb_say("data        %s, %lld training rows, %lld held out, %d dimensions", data->law ? data->law->name : a->data_options.file,
-         (long long)data->n, (long long)data->n_held, data->raw);
+  sb_say("data        %s, %lld training rows, %lld held out, %d dimensions",
+         data->law ? data->law->name : a->data_options.file, (long long)data->n,
+         (long long)data->n_held, data->raw);
   sb_say(data->d == data->raw ? "\n" : " projected to %d\n", data->d);
   for (int i = 0; i < n; i++)
-    sb_say("network     %s: %lld parameters, %lld steps of %lld rows\n", task[i]->name, (long long)task[i]->net.parameters,
-           (long long)task[i]->options->steps, (long long)task[i]->options->batch);
-  sb_say("machine     %d rank%s on %d node%s, kernels %s, BLAS core %s\n", a->comm->size, a->comm->size == 1 ? "" : "s", a->comm->nodes,
-         a->comm->nodes == 1 ? "" : "s", sb_kernel()->name, sb_blas_core());
+    sb_say("network     %s: %lld parameters, %lld steps of %lld rows\n", task[i]->name,
+           (long long)task[i]->net.parameters, (long long)task[i]->options->steps,
+           (long long)task[i]->options->batch);
+  sb_say("machine     %d rank%s on %d node%s, kernels %s, BLAS core %s\n", a->comm->size,
+         a->comm->size == 1 ? "" : "s", a->comm->nodes, a->comm->nodes == 1 ? "" : "s",
+         sb_kernel()->name, sb_blas_core());
   sb_say("memory      %.1f MB per rank predicted\n", (double)a->memory_predicted / 1e6);
   sb_say("output      %s\n\n", a->options.output);
 }

@@ -7,7 +7,8 @@
 #include "sb/log.h"
 #include "sb/mem.h"
 
-static sb_block *add(sb_block *b, const char *path, const char *name, const char *meaning, sb_kind kind, int64_t n, void *data) {
+static sb_block *add(sb_block *b, const char *path, const char *name, const char *meaning,
+                     sb_kind kind, int64_t n, void *data) {
   *b = (sb_block){.meaning = meaning, .kind = kind, .rank = 1, .shape = {n}, .data = data};
   snprintf(b->path, sizeof b->path, path, name);
   return b + 1;
@@ -21,15 +22,20 @@ static int task_blocks(sb_task *t, const char *layout, sb_block *out) {
   b = add(b, "/net/%s/adam_m", t->name, "first moments of Adam", SB_KIND_F32, n, t->m);
   b = add(b, "/net/%s/adam_v", t->name, "second moments of Adam", SB_KIND_F32, n, t->v);
   b = add(b, "/net/%s/average", t->name, "averaged parameters", SB_KIND_F32, n, t->average);
-  if (t->best) b = add(b, "/net/%s/best", t->name, "averaged parameters of least validation loss", SB_KIND_F32, n, t->best);
+  if (t->best)
+    b = add(b, "/net/%s/best", t->name, "averaged parameters of least validation loss", SB_KIND_F32,
+            n, t->best);
   for (sb_block *k = out; k < b; k++) k->layout = layout;
   b = add(b, "/state/%s/step", t->name, "steps taken", SB_KIND_I64, 1, t->step);
   b = add(b, "/state/%s/lines", t->name, "lines of the history", SB_KIND_I64, 1, t->lines);
-  b = add(b, "/state/%s/running", t->name, "sum of losses since the last line", SB_KIND_F64, 1, t->running);
+  b = add(b, "/state/%s/running", t->name, "sum of losses since the last line", SB_KIND_F64, 1,
+          t->running);
   b = add(b, "/state/%s/best_loss", t->name, "least validation loss", SB_KIND_F64, 1, t->best_loss);
-  b = add(b, "/history/%s", t->name, "step, loss, validation loss, gradient norm, learning rate", SB_KIND_F64, lines, t->history);
+  b = add(b, "/history/%s", t->name, "step, loss, validation loss, gradient norm, learning rate",
+          SB_KIND_F64, lines, t->history);
   b[-1].rank = 2, b[-1].shape[1] = SB_HISTORY_COLUMNS;
-  b = add(b, "/timing/%s", t->name, "step, seconds, rows per second, share of communication", SB_KIND_F64, lines, t->pace);
+  b = add(b, "/timing/%s", t->name, "step, seconds, rows per second, share of communication",
+          SB_KIND_F64, lines, t->pace);
   b[-1].rank = 2, b[-1].shape[1] = SB_PACE_COLUMNS;
   return (int)(b - out);
 }
@@ -37,7 +43,8 @@ static int task_blocks(sb_task *t, const char *layout, sb_block *out) {
 static int data_blocks(sb_data *data, sb_block *out) {
   sb_affine *map = &data->map;
   sb_block *b = out;
-  b = add(b, "/data/%s", "shift", "network coordinates y = stretch (axes ((x - shift) scale))", SB_KIND_F64, map->raw, map->shift);
+  b = add(b, "/data/%s", "shift", "network coordinates y = stretch (axes ((x - shift) scale))",
+          SB_KIND_F64, map->raw, map->shift);
   b = add(b, "/data/%s", "scale", "as shift", SB_KIND_F64, map->raw, map->scale);
   b = add(b, "/data/%s", "stretch", "as shift", SB_KIND_F64, map->d, map->stretch);
   if (map->axes) {
@@ -45,21 +52,24 @@ static int data_blocks(sb_data *data, sb_block *out) {
     b[-1].rank = 2, b[-1].shape[1] = map->raw;
   }
   b = add(b, "/data/%s", "n", "training rows", SB_KIND_I64, 1, &data->n);
-  b = add(b, "/data/%s", "crc", "checksum of the raw rows, 16 hex digits", SB_KIND_U8, 16, data->crc);
+  b = add(b, "/data/%s", "crc", "checksum of the raw rows, 16 hex digits", SB_KIND_U8, 16,
+          data->crc);
   return (int)(b - out);
 }
 
 #define LAYOUT_SIZE 4096
 
-/* Everything; layouts [SB_MAX_TASKS][LAYOUT_SIZE] receives the texts that blocks point to. Returns the number of blocks. */
+/* Everything; layouts [SB_MAX_TASKS][LAYOUT_SIZE] receives the texts that blocks point to. Returns
+ * the number of blocks. */
 static int all_blocks(app *a, int with_data, char (*layouts)[LAYOUT_SIZE], sb_block *out) {
   sb_task *task[SB_MAX_TASKS];
   const int tasks = a->method->tasks(&a->run, task, SB_MAX_TASKS);
   int n = 0;
   for (int i = 0; i < tasks; i++) {
     const sb_net_shape *s = &task[i]->net.shape;
-    const int used = snprintf(layouts[i], LAYOUT_SIZE, "shape in=%d out=%d depth=%d act=%s residual=%d time=%d\n", s->in, s->out, s->depth,
-                              sb_act_name[s->act], s->residual, s->time);
+    const int used = snprintf(layouts[i], LAYOUT_SIZE,
+                              "shape in=%d out=%d depth=%d act=%s residual=%d time=%d\n", s->in,
+                              s->out, s->depth, sb_act_name[s->act], s->residual, s->time);
     sb_net_layout(&task[i]->net, layouts[i] + used, LAYOUT_SIZE - used);
     n += task_blocks(task[i], layouts[i], out + n);
   }
@@ -76,13 +86,16 @@ sb_status app_save(void *self) {
   sb_block blocks[MAX_BLOCKS];
   SB_TRY(app_path(a, "checkpoint.h5", path, sizeof path));
   const int n = all_blocks(a, 1, layouts, blocks);
-  SB_TRY(sb_checkpoint_write(a->comm, path, (int)a->checkpoint.keep, a->method->name, a->used, a->parent, blocks, n));
+  SB_TRY(sb_checkpoint_write(a->comm, path, (int)a->checkpoint.keep, a->method->name, a->used,
+                             a->parent, blocks, n));
   return app_history(a);
 }
 
-/* A key may differ between the run and the checkpoint that it goes on from where it does not touch what was learned. */
+/* A key may differ between the run and the checkpoint that it goes on from where it does not touch
+ * what was learned. */
 static int may_differ(const char *key, int trained) {
-  static const char *const always[] = {"output", "checkpoint.", "record.", "velocity.", "evaluate.", "sample.", "about.", NULL};
+  static const char *const always[] = {"output",    "checkpoint.", "record.", "velocity.",
+                                       "evaluate.", "sample.",     "about.",  NULL};
   static const char *const later[] = {"field.", "two_stage.logit_clip", NULL};
   for (const char *const *p = always; *p; p++)
     if (!strncmp(key, *p, strlen(*p))) return 1;
@@ -96,7 +109,10 @@ static sb_status compare_decks(app *a, const sb_checkpoint *k, int trained) {
   sb_status s = app_deck_of(&other, k->deck, (int64_t)strlen(k->deck), k->path);
   const char *key;
   for (int i = 0; !s && (key = sb_deck_differs(a->deck, other.deck, i)); i++)
-    if (!may_differ(key, trained)) s = sb_fail(SB_USE, "%s differs from the deck in %s; go on with the same value, or start anew", key, k->path);
+    if (!may_differ(key, trained))
+      s = sb_fail(SB_USE,
+                  "%s differs from the deck in %s; go on with the same value, or start anew", key,
+                  k->path);
   app_close(&other);
   return s;
 }
@@ -104,8 +120,11 @@ static sb_status compare_decks(app *a, const sb_checkpoint *k, int trained) {
 static sb_status compare_numerics(const app *a, const sb_checkpoint *k) {
   if (!strcmp(k->kernels, sb_kernel()->name)) return SB_OK;
   if (a->line.strict_bits)
-    return sb_fail(SB_USE, "%s was made with kernels %s, this run uses %s (--strict-bits)", k->path, k->kernels, sb_kernel()->name);
-  sb_warn("%s was made with kernels %s, this run uses %s: results agree to rounding, not to the bit", k->path, k->kernels, sb_kernel()->name);
+    return sb_fail(SB_USE, "%s was made with kernels %s, this run uses %s (--strict-bits)", k->path,
+                   k->kernels, sb_kernel()->name);
+  sb_warn(
+      "%s was made with kernels %s, this run uses %s: results agree to rounding, not to the bit",
+      k->path, k->kernels, sb_kernel()->name);
   return SB_OK;
 }
 
@@ -119,11 +138,14 @@ static sb_status load_blocks(app *a, sb_checkpoint *k) {
     char path[64];
     snprintf(path, sizeof path, "/history/%s", task[i]->name);
     *task[i]->lines = sb_checkpoint_rows(k, path);
-    if (*task[i]->lines > sb_history_lines(task[i]->options)) return sb_fail(SB_USE, "%s: more history than this run has steps", k->path);
+    if (*task[i]->lines > sb_history_lines(task[i]->options))
+      return sb_fail(SB_USE, "%s: more history than this run has steps", k->path);
   }
   const sb_block check = {"/data/crc", "", SB_KIND_U8, 1, {16}, crc, NULL, 0};
   SB_TRY(sb_checkpoint_load(k, &check, 1));
-  if (memcmp(crc, a->run.data->crc, 16)) return sb_fail(SB_USE, "%s was trained on other data (checksum %.16s, here %.16s)", k->path, crc, a->run.data->crc);
+  if (memcmp(crc, a->run.data->crc, 16))
+    return sb_fail(SB_USE, "%s was trained on other data (checksum %.16s, here %.16s)", k->path,
+                   crc, a->run.data->crc);
   return sb_checkpoint_load(k, blocks, all_blocks(a, 0, layouts, blocks));
 }
 
@@ -131,8 +153,10 @@ sb_status app_load(app *a, const char *path) {
   sb_checkpoint k;
   SB_TRY(sb_checkpoint_open(a->comm, path, &k));
   sb_status s = SB_OK;
-  if (strcmp(k.method, a->method->name)) s = sb_fail(SB_USE, "%s is of method %s, this deck of %s", path, k.method, a->method->name);
-  if (!s) s = compare_decks(a, &k, strcmp(a->line.command, "train") && strcmp(a->line.command, "run"));
+  if (strcmp(k.method, a->method->name))
+    s = sb_fail(SB_USE, "%s is of method %s, this deck of %s", path, k.method, a->method->name);
+  if (!s)
+    s = compare_decks(a, &k, strcmp(a->line.command, "train") && strcmp(a->line.command, "run"));
   if (!s) s = compare_numerics(a, &k);
   if (!s) s = load_blocks(a, &k);
   sb_checkpoint_close(&k);
@@ -148,8 +172,8 @@ sb_status app_load_trained(app *a) {
   SB_TRY(app_load(a, a->checkpoint_path));
   for (int i = 0; i < tasks; i++)
     if (*task[i]->step < task[i]->options->steps)
-      sb_warn("network %s of %s has %lld of %lld steps", task[i]->name, a->checkpoint_path, (long long)*task[i]->step,
-              (long long)task[i]->options->steps);
+      sb_warn("network %s of %s has %lld of %lld steps", task[i]->name, a->checkpoint_path,
+              (long long)*task[i]->step, (long long)task[i]->options->steps);
   return SB_OK;
 }
 
@@ -162,8 +186,10 @@ typedef struct text {
 static void append(text *t, const char *name, const double *row, int columns) {
   t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), "%s,%.0f", name, row[0]);
   for (int j = 1; j < columns; j++) {
-    if (isnan(row[j])) t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), ",");
-    else t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), ",%.9g", row[j]);
+    if (isnan(row[j]))
+      t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), ",");
+    else
+      t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), ",%.9g", row[j]);
   }
   t->used += snprintf(t->at + t->used, (size_t)(t->size - t->used), "\n");
 }
@@ -179,7 +205,8 @@ static sb_status write_csv(app *a, const char *name, const char *head, int pace)
   t.used = snprintf(t.at, (size_t)t.size, "%s\n", head);
   for (int i = 0; i < tasks; i++)
     for (int64_t k = 0; k < *task[i]->lines; k++)
-      append(&t, task[i]->name, pace ? &task[i]->pace[k].step : &task[i]->history[k].step, pace ? SB_PACE_COLUMNS : SB_HISTORY_COLUMNS);
+      append(&t, task[i]->name, pace ? &task[i]->pace[k].step : &task[i]->history[k].step,
+             pace ? SB_PACE_COLUMNS : SB_HISTORY_COLUMNS);
   const sb_status s = sb_text_write(a->comm, path, t.at, t.used);
   sb_mem_free(t.at);
   return s;

@@ -50,7 +50,8 @@ sb_status app_train(app *a) {
 }
 
 sb_status app_run(app *a) {
-  static const char *const results[] = {"samples.h5", "trajectories.h5", "velocity.h5", "report.json"};
+  static const char *const results[] = {"samples.h5", "trajectories.h5", "velocity.h5",
+                                        "report.json"};
   for (int i = 0; i < 4; i++) SB_TRY(app_refuse(a, results[i]));
   SB_TRY(app_train(a));
   if (a->line.dry_run) return SB_OK;

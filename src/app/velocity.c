@@ -4,21 +4,24 @@
 #include <string.h>
 
 #include "app.h"
-#include "sb/clock.h"
 #include "sb/about.h"
+#include "sb/clock.h"
 #include "sb/file.h"
 #include "sb/log.h"
 #include "sb/mathfn.h"
 #include "sb/mem.h"
 
-/* --- On a grid ------------------------------------------------------------------------------------------------------- */
+/* --- On a grid
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* A field is asked for at grid points in network coordinates; the answer is wanted as vectors of three in raw ones. */
+/* A field is asked for at grid points in network coordinates; the answer is wanted as vectors of
+ * three in raw ones. */
 typedef struct survey {
   app *a;
   app_view view;
   sb_grid grid;
-  sb_share share;  /* points of this rank                                                   */
+  sb_share share; /* points of this rank                                                   */
   int times, legs;
   double *y;       /* [count, d] points in network coordinates                              */
   double *b;       /* [count, d] drifts there                                               */
@@ -57,7 +60,8 @@ static void lay_grid(survey *s) {
   const int raw = s->a->run.data->raw;
   s->grid.axes = raw == 3 ? 3 : 2;
   for (int k = 0; k < 3; k++) {
-    const double low = k < o->low.n ? o->low.v[k] : s->view.low[k], high = k < o->high.n ? o->high.v[k] : s->view.high[k];
+    const double low = k < o->low.n ? o->low.v[k] : s->view.low[k],
+                 high = k < o->high.n ? o->high.v[k] : s->view.high[k];
     s->grid.shape[k] = k < s->grid.axes && k < raw ? o->points : 1;
     s->grid.origin[k] = s->grid.shape[k] > 1 ? low : 0;
     s->grid.spacing[k] = s->grid.shape[k] > 1 ? (high - low) / (double)(o->points - 1) : 1;
@@ -97,8 +101,10 @@ static sb_status look(survey *s, sb_view view, sb_leg *legs, double *out) {
     for (int i = 0; !status && i < s->times; i++) {
       const double t = time_of(s, i, &legs[leg]);
       double *to = out + ((int64_t)leg * s->times + i) * n * 3;
-      status = sb_field_eval(&legs[leg].field, t, (int64_t)(t * (double)legs[leg].steps), s->share.first, n, s->y, s->b);
-      for (int64_t k = 0; !status && k < n; k++) drawn(s, s->b + k * a->run.data->d, scratch, to + 3 * k);
+      status = sb_field_eval(&legs[leg].field, t, (int64_t)(t * (double)legs[leg].steps),
+                             s->share.first, n, s->y, s->b);
+      for (int64_t k = 0; !status && k < n; k++)
+        drawn(s, s->b + k * a->run.data->d, scratch, to + 3 * k);
     }
   }
   sb_mem_free(scratch);
@@ -123,13 +129,16 @@ static sb_status write_grid(survey *s, const sb_leg *legs) {
   app *a = s->a;
   const int64_t n = s->share.count;
   sb_grid_file *f;
-  SB_TRY(sb_grid_create(a->comm, a->options.output, "velocity", 1, &s->grid, a->run.data->raw > 3 ? &s->view.projection : NULL, a->parent, &f));
+  SB_TRY(sb_grid_create(a->comm, a->options.output, "velocity", 1, &s->grid,
+                        a->run.data->raw > 3 ? &s->view.projection : NULL, a->parent, &f));
   sb_status status = SB_OK;
   for (int k = 0; !status && k < s->legs * s->times; k++) {
-    const sb_grid_array arrays[] = {{"velocity", "x", "drift per unit time", 3, s->learned + k * n * 3},
-                                    {"exact", "x", "exact drift of the known law", 3, s->exact + k * n * 3},
-                                    {"density", "1", "exact density of the law at this time", 1, s->density + k * n}};
-    status = sb_grid_add(f, k / s->times, time_of(s, k % s->times, &legs[k / s->times]), arrays, s->exact ? 3 : 1);
+    const sb_grid_array arrays[] = {
+        {"velocity", "x", "drift per unit time", 3, s->learned + k * n * 3},
+        {"exact", "x", "exact drift of the known law", 3, s->exact + k * n * 3},
+        {"density", "1", "exact density of the law at this time", 1, s->density + k * n}};
+    status = sb_grid_add(f, k / s->times, time_of(s, k % s->times, &legs[k / s->times]), arrays,
+                         s->exact ? 3 : 1);
   }
   const sb_status closed = sb_grid_close(f);
   return status ? status : closed;
@@ -153,7 +162,9 @@ static sb_status on_grid(app *a) {
   return status;
 }
 
-/* --- At given points -------------------------------------------------------------------------------------------------- */
+/* --- At given points
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* Points of a user: this rank's rows, in network coordinates, with their times. */
 typedef struct visit {
@@ -172,8 +183,10 @@ static sb_status read_points(visit *v) {
   sb_file *f;
   SB_TRY(sb_file_open(a->comm, a->line.at, &f));
   sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
-  if (!s && (rank != 2 || shape[1] != data->raw)) s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", a->line.at, data->raw);
-  if (!s && !sb_file_has(f, "/t")) s = sb_fail(SB_USE, "%s: /t, a time in [0, 1] for each row of /x, is missing", a->line.at);
+  if (!s && (rank != 2 || shape[1] != data->raw))
+    s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", a->line.at, data->raw);
+  if (!s && !sb_file_has(f, "/t"))
+    s = sb_fail(SB_USE, "%s: /t, a time in [0, 1] for each row of /x, is missing", a->line.at);
   v->n = shape[0];
   v->share = sb_share_of(a->comm, v->n);
   const int64_t n = v->share.count;
@@ -189,12 +202,16 @@ static sb_status read_points(visit *v) {
   if (!s) sb_affine_forward(&data->map, n, v->x, v->y);
   sb_file_close(f);
   for (int64_t i = 0; !s && i < n; i++)
-    if (!(v->t[i] >= 0 && v->t[i] <= 1)) s = sb_fail(SB_USE, "%s: /t of row %lld is not in [0, 1]", a->line.at, (long long)(v->share.first + i));
+    if (!(v->t[i] >= 0 && v->t[i] <= 1))
+      s = sb_fail(SB_USE, "%s: /t of row %lld is not in [0, 1]", a->line.at,
+                  (long long)(v->share.first + i));
   return sb_agree(a->comm, s);
 }
 
 /* Calls get for runs of rows that share a time and lie in one tile. */
-static sb_status by_time(visit *v, int width, sb_status (*get)(visit *, void *, int64_t, int64_t, double *), void *self) {
+static sb_status by_time(visit *v, int width,
+                         sb_status (*get)(visit *, void *, int64_t, int64_t, double *),
+                         void *self) {
   for (int64_t i = 0, j; i < v->share.count; i = j) {
     for (j = i + 1; j < v->share.count && v->t[j] == v->t[i] && j % SB_BLOCK != 0; j++) continue;
     SB_TRY(get(v, self, i, j - i, v->out + i * width));
@@ -207,19 +224,29 @@ static sb_status get_drift(visit *v, void *self, int64_t at, int64_t n, double *
   const sb_data *data = v->a->run.data;
   double *b = v->out + v->share.count * data->raw;
   const double t = v->t[at];
-  SB_TRY(sb_field_eval(&l->field, t, (int64_t)(t * (double)l->steps), v->share.first + at, n, v->y + at * data->d, b));
+  SB_TRY(sb_field_eval(&l->field, t, (int64_t)(t * (double)l->steps), v->share.first + at, n,
+                       v->y + at * data->d, b));
   sb_affine_back_vector(&data->map, n, b, out);
   return SB_OK;
 }
 
 static sb_status get_part(visit *v, void *self, int64_t at, int64_t n, double *out) {
   int width;
-  return v->a->method->part(&v->a->run, *(int *)self, v->t[at], n, v->y + at * v->a->run.data->d, out, &width);
+  return v->a->method->part(&v->a->run, *(int *)self, v->t[at], n, v->y + at * v->a->run.data->d,
+                            out, &width);
 }
 
-static sb_status put(visit *v, sb_file *f, const char *path, const char *meaning, int width, const double *data) {
-  const sb_column column = {.path = path, .unit = "x", .meaning = meaning, .kind = SB_KIND_F64, .rank = 2, .shape = {v->n, width},
-                            .first = v->share.first, .count = v->share.count, .data = data};
+static sb_status put(visit *v, sb_file *f, const char *path, const char *meaning, int width,
+                     const double *data) {
+  const sb_column column = {.path = path,
+                            .unit = "x",
+                            .meaning = meaning,
+                            .kind = SB_KIND_F64,
+                            .rank = 2,
+                            .shape = {v->n, width},
+                            .first = v->share.first,
+                            .count = v->share.count,
+                            .data = data};
   return sb_file_put(f, &column);
 }
 
@@ -254,8 +281,10 @@ static sb_status at_points(app *a) {
   if (!s) s = sb_file_create(a->comm, path, 1, &f);
   if (!s) {
     s = put_fields(&v, f);
-    if (s) sb_file_drop(f);
-    else s = sb_file_commit(f, 0);
+    if (s)
+      sb_file_drop(f);
+    else
+      s = sb_file_commit(f, 0);
   }
   void *const blocks[] = {v.x, v.y, v.t, v.out};
   for (int i = 0; i < 4; i++) sb_mem_free(blocks[i]);

@@ -1,4 +1,5 @@
-/* What a run shows of its space: principal axes above three dimensions, and the box of the training rows along the axes shown. */
+/* What a run shows of its space: principal axes above three dimensions, and the box of the training
+ * rows along the axes shown. */
 #include <math.h>
 
 #include "app.h"
@@ -7,7 +8,8 @@
 
 #define LOOK 20000 /* rows that the box is taken from */
 
-/* Mean and axes of the training rows in raw coordinates: the covariance of network coordinates pulled back. */
+/* Mean and axes of the training rows in raw coordinates: the covariance of network coordinates
+ * pulled back. */
 static sb_status principal_axes(app *a, sb_projection *p) {
   const sb_data *data = a->run.data;
   const int d = data->d, raw = data->raw;
@@ -39,7 +41,8 @@ static sb_status principal_axes(app *a, sb_projection *p) {
 static void shown(const app_view *v, int raw, const double *x, double *out) {
   for (int k = 0; k < 3; k++) {
     out[k] = raw <= 3 && k < raw ? x[k] : 0;
-    for (int j = 0; raw > 3 && j < raw; j++) out[k] += v->projection.axes[k * raw + j] * (x[j] - v->projection.mean[j]);
+    for (int j = 0; raw > 3 && j < raw; j++)
+      out[k] += v->projection.axes[k * raw + j] * (x[j] - v->projection.mean[j]);
   }
 }
 
@@ -54,7 +57,8 @@ static sb_status box(app *a, app_view *v) {
     for (int j = 0; j < data->d; j++) y[j] = (double)sb_data_row(data, i)[j];
     sb_affine_back(&data->map, 1, y, x);
     shown(v, data->raw, x, at);
-    for (int k = 0; k < 3; k++) v->low[k] = fmin(v->low[k], at[k]), v->high[k] = fmax(v->high[k], at[k]);
+    for (int k = 0; k < 3; k++)
+      v->low[k] = fmin(v->low[k], at[k]), v->high[k] = fmax(v->high[k], at[k]);
   }
   for (int k = 0; k < 3; k++) {
     const double margin = 0.1 * (v->high[k] - v->low[k]);

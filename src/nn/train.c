@@ -23,8 +23,10 @@ int64_t sb_history_lines(const sb_train_options *o) { return o->steps / report_e
 
 int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o) {
   const int64_t blocks = 5 + (o->keep == SB_KEEP_BEST);
-  return net->size * blocks * (int64_t)sizeof(float) + (net->size + SPARE) * (int64_t)sizeof(int64_t) +
-         sb_history_lines(o) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) + sb_tape_bytes(net, 1);
+  return net->size * blocks * (int64_t)sizeof(float) +
+         (net->size + SPARE) * (int64_t)sizeof(int64_t) +
+         sb_history_lines(o) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) +
+         sb_tape_bytes(net, 1);
 }
 
 static sb_status allocate(sb_task *task) {
@@ -46,9 +48,18 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
   if (o->keep == SB_KEEP_BEST && task->held == 0)
     return sb_fail(SB_USE, "train.keep: best needs held-out rows; give data.validation a fraction");
   SB_TRY_ALL(c, allocate(task));
-  task->adam = (sb_adam){.rate = o->rate, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .decay = o->weight_decay,
-                         .decoupled = o->decoupled, .schedule = o->schedule, .warmup = o->warmup, .steps = o->steps,
-                         .rate_end = o->rate_end, .clip = o->clip, .average = o->average};
+  task->adam = (sb_adam){.rate = o->rate,
+                         .beta1 = o->beta1,
+                         .beta2 = o->beta2,
+                         .epsilon = o->epsilon,
+                         .decay = o->weight_decay,
+                         .decoupled = o->decoupled,
+                         .schedule = o->schedule,
+                         .warmup = o->warmup,
+                         .steps = o->steps,
+                         .rate_end = o->rate_end,
+                         .clip = o->clip,
+                         .average = o->average};
   sb_net_init(&task->net, task->init_key, 0, task->p);
   memcpy(task->average, task->p, (size_t)task->net.size * sizeof *task->p);
   *task->best_loss = INFINITY;
@@ -56,7 +67,8 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
 }
 
 void sb_task_close(sb_task *task) {
-  void *const blocks[] = {task->p, task->m, task->v, task->average, task->best, task->g, task->sum, task->history, task->pace};
+  void *const blocks[] = {task->p, task->m,   task->v,       task->average, task->best,
+                          task->g, task->sum, task->history, task->pace};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   sb_tape_close(task->tape);
   *task = (sb_task){0};
@@ -93,13 +105,18 @@ static sb_status own_blocks(const sb_comm *c, sb_task *task) {
   for (int64_t at = share.first; at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;
-    SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK), &loss));
-    if (fabs(loss) < 0x1p26) task->sum[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
-    else if (!task->bad) task->bad = "the loss";
+    SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK),
+                      &loss));
+    if (fabs(loss) < 0x1p26)
+      task->sum[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
+    else if (!task->bad)
+      task->bad = "the loss";
   }
   if (!task->bad) return SB_OK;
-  return sb_fail(SB_BAD, "training %s: %s is not finite or too large at step %lld; lower train.rate or set train.clip", task->name, task->bad,
-                 (long long)*task->step + 1);
+  return sb_fail(
+      SB_BAD,
+      "training %s: %s is not finite or too large at step %lld; lower train.rate or set train.clip",
+      task->name, task->bad, (long long)*task->step + 1);
 }
 
 /* Norm in a fixed pattern of sixteen partial sums, which the compiler turns into vectors. */
@@ -133,7 +150,8 @@ static sb_status take_step(const sb_comm *c, sb_task *task, double *loss, double
   return SB_OK;
 }
 
-/* Validation loss of the averaged parameters: blocks of held-out rows split over ranks, summed exactly. */
+/* Validation loss of the averaged parameters: blocks of held-out rows split over ranks, summed
+ * exactly. */
 static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   const sb_share share = sb_share_of(c, task->held);
   sb_sum sum = {{0}};
@@ -154,18 +172,21 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   sb_timer(SB_T_METRIC, clock);
   if (task->best && *out < *task->best_loss) {
     *task->best_loss = *out;
-    memcpy(task->best, task->options->average > 0 ? task->average : task->p, (size_t)task->net.size * sizeof *task->p);
+    memcpy(task->best, task->options->average > 0 ? task->average : task->p,
+           (size_t)task->net.size * sizeof *task->p);
   }
   return SB_OK;
 }
 
 /* One line on the screen. */
 static void progress(const sb_task *task, const sb_history *line, const sb_pace *pace) {
-  const double left = (double)(task->options->steps - *task->step) * (double)task->options->batch / pace->rows_per_second;
+  const double left = (double)(task->options->steps - *task->step) * (double)task->options->batch /
+                      pace->rows_per_second;
   char validation[16] = "-";
   if (!isnan(line->validation)) snprintf(validation, sizeof validation, "%.5f", line->validation);
-  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", task->name, (long long)*task->step, line->loss, validation,
-         line->gradient_norm, line->rate, pace->rows_per_second, 100 * pace->exchange, left);
+  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", task->name,
+         (long long)*task->step, line->loss, validation, line->gradient_norm, line->rate,
+         pace->rows_per_second, 100 * pace->exchange, left);
 }
 
 #define SCREEN 2.0 /* seconds between lines on the screen */
@@ -181,13 +202,16 @@ static mark mark_now(const sb_task *task, double shown) {
 }
 
 /* Ends an interval of the history: `every` steps, or what is left of them. */
-static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, double gradient, mark *since) {
+static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, double gradient,
+                              mark *since) {
   const int64_t at = (*task->lines)++, n = (*task->step - 1) % every + 1;
   const mark now = mark_now(task, since->shown);
   const double seconds = now.clock - since->clock;
   sb_history *line = &task->history[at];
-  *line = (sb_history){(double)*task->step, *task->running / (double)n, NAN, gradient, sb_adam_rate(&task->adam, *task->step - 1)};
-  task->pace[at] = (sb_pace){(double)*task->step, sb_clock_age(), (double)((now.step - since->step) * task->options->batch) / seconds,
+  *line = (sb_history){(double)*task->step, *task->running / (double)n, NAN, gradient,
+                       sb_adam_rate(&task->adam, *task->step - 1)};
+  task->pace[at] = (sb_pace){(double)*task->step, sb_clock_age(),
+                             (double)((now.step - since->step) * task->options->batch) / seconds,
                              (now.exchange - since->exchange) / seconds};
   *task->running = 0;
   SB_TRY(validate(c, task, &line->validation));
@@ -202,15 +226,19 @@ sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *cont
   double loss = 0, gradient = 0;
   mark since = mark_now(task, 0);
   if (*task->step < steps)
-    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation", "gradient", "rate", "samples/s", "comm",
-           "left");
+    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation",
+           "gradient", "rate", "samples/s", "comm", "left");
   while (*task->step < steps) {
-    if (*control->left == 0) return sb_fail(SB_EARLY, "stopped after step %lld of %s, as asked", (long long)*task->step, task->name);
+    if (*control->left == 0)
+      return sb_fail(SB_EARLY, "stopped after step %lld of %s, as asked", (long long)*task->step,
+                     task->name);
     SB_TRY(take_step(c, task, &loss, &gradient));
     if (*control->left > 0) --*control->left;
     *task->running += loss;
-    if (*task->step % every == 0 || *task->step == steps) SB_TRY(end_interval(c, task, every, gradient, &since));
-    if (control->save_every && *task->step % control->save_every == 0 && *task->step < steps) SB_TRY(control->save(control->self));
+    if (*task->step % every == 0 || *task->step == steps)
+      SB_TRY(end_interval(c, task, every, gradient, &since));
+    if (control->save_every && *task->step % control->save_every == 0 && *task->step < steps)
+      SB_TRY(control->save(control->self));
   }
   return SB_OK;
 }

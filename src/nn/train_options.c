@@ -31,11 +31,15 @@ const sb_key sb_train_keys[] = {
   {0}};
 /* clang-format on */
 
-sb_status sb_net_options_shape(const sb_net_options *o, int in, int out, int time, sb_net_shape *shape) {
+sb_status sb_net_options_shape(const sb_net_options *o, int in, int out, int time,
+                               sb_net_shape *shape) {
   const int depth = o->widths.n ? o->widths.n : (int)o->depth;
-  *shape = (sb_net_shape){.in = in, .out = out, .depth = depth, .act = (sb_act)o->activation, .residual = o->residual};
+  *shape = (sb_net_shape){
+      .in = in, .out = out, .depth = depth, .act = (sb_act)o->activation, .residual = o->residual};
   shape->time = time ? (int)o->time_features : 0;
-  if (depth > SB_NET_MAX_DEPTH) return sb_fail(SB_USE, "net.widths has %d layers; at most %d", depth, SB_NET_MAX_DEPTH);
-  for (int l = 0; l < depth; l++) shape->width[l] = o->widths.n ? (int)o->widths.v[l] : (int)o->width;
+  if (depth > SB_NET_MAX_DEPTH)
+    return sb_fail(SB_USE, "net.widths has %d layers; at most %d", depth, SB_NET_MAX_DEPTH);
+  for (int l = 0; l < depth; l++)
+    shape->width[l] = o->widths.n ? (int)o->widths.v[l] : (int)o->width;
   return SB_OK;
 }

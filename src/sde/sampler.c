@@ -25,11 +25,15 @@ void sb_particles_free(sb_particles *cloud) {
   *cloud = (sb_particles){0};
 }
 
-static int tile_rows(int64_t at, int64_t count) { return (int)(count - at < SB_BLOCK ? count - at : SB_BLOCK); }
+static int tile_rows(int64_t at, int64_t count) {
+  return (int)(count - at < SB_BLOCK ? count - at : SB_BLOCK);
+}
 
-sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x, double *b) {
+sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n,
+                        const double *x, double *b) {
   if (f->at) SB_TRY(f->at(f->self, t, step));
-  for (int64_t i = 0; i < n; i += SB_BLOCK) SB_TRY(f->eval(f->self, first + i, tile_rows(i, n), x + i * f->d, b + i * f->d));
+  for (int64_t i = 0; i < n; i += SB_BLOCK)
+    SB_TRY(f->eval(f->self, first + i, tile_rows(i, n), x + i * f->d, b + i * f->d));
   return SB_OK;
 }
 
@@ -40,12 +44,15 @@ static void start(const sb_leg *leg, sb_particles *cloud) {
   memset(cloud->x, 0, (size_t)size * sizeof *cloud->x);
   if (leg->start == SB_START_ZERO) return;
   for (int64_t i = 0; i < cloud->count; i += SB_BLOCK)
-    sb_noise_normals64(leg->start_key, cloud->first + i, tile_rows(i, cloud->count), 0, cloud->d, cloud->x + i * cloud->d);
+    sb_noise_normals64(leg->start_key, cloud->first + i, tile_rows(i, cloud->count), 0, cloud->d,
+                       cloud->x + i * cloud->d);
   for (int64_t i = 0; i < size; i++) cloud->x[i] *= scale;
 }
 
-/* Adding h b before the noise keeps drift and noise apart in the last bits, however the compiler sees the loop. */
-static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_particles *cloud, float *noise) {
+/* Adding h b before the noise keeps drift and noise apart in the last bits, however the compiler
+ * sees the loop. */
+static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_particles *cloud,
+                 float *noise) {
   const double sigma = sqrt(leg->variance * h);
   for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
     const int rows = tile_rows(i, cloud->count), size = rows * cloud->d;
@@ -65,18 +72,19 @@ static sb_status check(const sb_leg *leg, int64_t step, const sb_particles *clou
   for (int64_t i = 0; bad && i < size; i++) {
     if (fabs(cloud->x[i]) < BEYOND) continue;
     return sb_fail(SB_BAD,
-                   "%s (%s): particle %lld is %g after step %lld of %lld; likely the time step is too large (raise the number of steps) or "
+                   "%s (%s): particle %lld is %g after step %lld of %lld; likely the time step is "
+                   "too large (raise the number of steps) or "
                    "the field is poor there (more Monte-Carlo draws, mode shared, longer training)",
-                   leg->name, leg->field.name, (long long)(cloud->first + i / cloud->d), cloud->x[i], (long long)step + 1,
-                   (long long)leg->steps);
+                   leg->name, leg->field.name, (long long)(cloud->first + i / cloud->d),
+                   cloud->x[i], (long long)step + 1, (long long)leg->steps);
   }
   return SB_OK;
 }
 
-/* Shows a step to the observers that want it. Ranks agree only then: between two observed steps they are on their own, and one that failed
- * waits here for the others. */
-static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l, int64_t step, const sb_particles *cloud,
-                      sb_status mine) {
+/* Shows a step to the observers that want it. Ranks agree only then: between two observed steps
+ * they are on their own, and one that failed waits here for the others. */
+static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l,
+                      int64_t step, const sb_particles *cloud, sb_status mine) {
   const double t = (double)step / (double)l->steps;
   for (int i = 0; i < n; i++) {
     if (!o[i].wants(o[i].self, leg, l, step)) continue;
@@ -94,7 +102,8 @@ static sb_status drift(const sb_leg *l, int64_t step, const sb_particles *cloud)
   return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
 }
 
-static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_particles *cloud, const sb_observer *o, int n, float *noise) {
+static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_particles *cloud,
+                         const sb_observer *o, int n, float *noise) {
   const double h = 1.0 / (double)l->steps;
   sb_status mine = SB_OK;
   start(l, cloud);
@@ -115,11 +124,13 @@ static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_partic
   return show(c, o, n, index, l, l->steps, cloud, SB_OK);
 }
 
-sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers, int observer_count) {
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud,
+                    const sb_observer *observers, int observer_count) {
   float *noise = NULL;
   SB_TRY_ALL(c, SB_NEW(&noise, (int64_t)SB_BLOCK * cloud->d, "noise of a tile"));
   sb_status s = SB_OK;
-  for (int i = 0; !s && i < n; i++) s = run_leg(c, i, &legs[i], cloud, observers, observer_count, noise);
+  for (int i = 0; !s && i < n; i++)
+    s = run_leg(c, i, &legs[i], cloud, observers, observer_count, noise);
   sb_mem_free(noise);
   return s;
 }

@@ -1,6 +1,8 @@
-/* Fields of the two-stage method, learned or exact part by part (Wang et al. 2021; ALGORITHMS 1.1-1.2, 1.4).
+/* Fields of the two-stage method, learned or exact part by part (Wang et al. 2021;
+ * ALGORITHMS 1.1-1.2, 1.4).
  *
- * Stage 2: b2(t, x) = sigma2 score(x, t). Stage 1 with both parts exact and no draws asked for: the closed form; else monte_carlo.c. */
+ * Stage 2: b2(t, x) = sigma2 score(x, t). Stage 1 with both parts exact and no draws asked for: the
+ * closed form; else monte_carlo.c. */
 #include <math.h>
 
 #include "sb/mem.h"
@@ -26,7 +28,8 @@ void two_stage_fields_close(two_stage *s) {
   two_stage_mc_close(s);
 }
 
-/* Stage 1 asks for the score of q_sigma, which is that of stage 2 at t = 0, whatever its own time. */
+/* Stage 1 asks for the score of q_sigma, which is that of stage 2 at t = 0, whatever its own time.
+ */
 sb_status two_stage_at1(void *self, double t, int64_t step) {
   two_stage *s = self;
   s->t = t;
@@ -48,7 +51,8 @@ static void to_float(int n, const double *x, float *y) {
   for (int i = 0; i < n; i++) y[i] = (float)x[i];
 }
 
-/* Score of the smoothed law at the tape's time; the exact one at q_sigma or at the prepared time of stage 2. */
+/* Score of the smoothed law at the tape's time; the exact one at q_sigma or at the prepared time of
+ * stage 2. */
 static void learned_score(two_stage *s, double t, int rows, const double *x, double *score) {
   const double scale = -two_stage_score_scale(s, t);
   to_float(rows * s->d, x, s->x32);
@@ -57,8 +61,10 @@ static void learned_score(two_stage *s, double t, int rows, const double *x, dou
 }
 
 void two_stage_score(two_stage *s, int rows, const double *x, double *score) {
-  if (is_exact(s, PART_SCORE)) sb_exact_ratio(s->exact, rows, x, NULL, score);
-  else learned_score(s, 0, rows, x, score);
+  if (is_exact(s, PART_SCORE))
+    sb_exact_ratio(s->exact, rows, x, NULL, score);
+  else
+    learned_score(s, 0, rows, x, score);
 }
 
 void two_stage_logit(two_stage *s, int rows, const double *x, double *logit) {
@@ -70,7 +76,8 @@ void two_stage_logit(two_stage *s, int rows, const double *x, double *logit) {
     sb_tape_forward(s->tape[PART_RATIO], rows, s->x32, NULL, s->mc.logit32);
     for (int i = 0; i < rows; i++) logit[i] = (double)s->mc.logit32[i];
   }
-  for (int i = 0; clip > 0 && i < rows; i++) logit[i] = logit[i] > clip ? clip : logit[i] < -clip ? -clip : logit[i];
+  for (int i = 0; clip > 0 && i < rows; i++)
+    logit[i] = logit[i] > clip ? clip : logit[i] < -clip ? -clip : logit[i];
 }
 
 sb_status two_stage_drift1_closed(void *self, int64_t first, int rows, const double *x, double *b) {

@@ -1,8 +1,8 @@
 /* Losses of the two networks (Wang, Jiao, Xu, Wang, Yang 2021, sections 3-4; ALGORITHMS 1.3).
  *
- * Score: y = x + s e, s^2 = sigma2 (1 - t), t = k / levels; the network gives n(y, t) with score = -a(t) n, and
- *   loss = mean_batch s^(2 (power - 1)) |s a n - e|^2        (power 1: the weight lambda = s^2 of denoising score matching)
- * Ratio: D = log(q_sigma / N(0, tau I)) by logistic regression,
+ * Score: y = x + s e, s^2 = sigma2 (1 - t), t = k / levels; the network gives n(y, t) with score =
+ * -a(t) n, and loss = mean_batch s^(2 (power - 1)) |s a n - e|^2        (power 1: the weight lambda
+ * = s^2 of denoising score matching) Ratio: D = log(q_sigma / N(0, tau I)) by logistic regression,
  *   loss = mean softplus(-D(x + sigma e)) + mean softplus(D(tau^(1/2) z)). */
 #include <math.h>
 
@@ -25,7 +25,8 @@ static double batch_time(const two_stage *s, const sb_train_options *o, int64_t 
   return (double)(mirror ? s->options.levels - 1 - level : level) / (double)s->options.levels;
 }
 
-/* Forward and loss of `rows` rows in s->data with noise in s->noise and times in s->time; s->gradient receives d loss / d output. */
+/* Forward and loss of `rows` rows in s->data with noise in s->noise and times in s->time;
+ * s->gradient receives d loss / d output. */
 static double score_rows(two_stage *s, sb_task *task, int rows, double weight) {
   const int d = s->d;
   double sum = 0;
@@ -50,14 +51,17 @@ static double score_rows(two_stage *s, sb_task *task, int rows, double weight) {
   return sum;
 }
 
-sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss) {
+sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
+                               double *loss) {
   two_stage *s = self;
   const sb_run *run = s->run;
   const sb_train_options *o = task->options;
   const double clock = sb_clock();
-  sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_SCORE, 0), step, o->batch, row0, rows, s->data);
+  sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_SCORE, 0), step, o->batch,
+                row0, rows, s->data);
   for (int i = 0; i < rows; i++) s->time[i] = (float)batch_time(s, o, step, row0 + i);
-  sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_SCORE, 0), row0, rows, (uint32_t)step, s->d, s->noise);
+  sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_SCORE, 0), row0, rows, (uint32_t)step,
+                   s->d, s->noise);
   sb_timer(SB_T_NOISE, clock);
   *loss = score_rows(s, task, rows, 1 / (double)o->batch);
   sb_task_backward(task, s->gradient);
@@ -71,7 +75,8 @@ static void held_rows(two_stage *s, int64_t row0, int rows) {
   }
 }
 
-sb_status two_stage_score_validate(void *self, sb_task *task, int64_t row0, int rows, double *loss) {
+sb_status two_stage_score_validate(void *self, sb_task *task, int64_t row0, int rows,
+                                   double *loss) {
   two_stage *s = self;
   const uint64_t key = sb_noise_key(s->run->seed, SB_FOR_VALIDATION, PART_SCORE, 1);
   held_rows(s, row0, rows);
@@ -106,14 +111,17 @@ static void reference_rows(two_stage *s, uint64_t key, int64_t row0, int rows, u
   for (int j = 0; j < rows * s->d; j++) s->point[j] *= root;
 }
 
-sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss) {
+sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
+                               double *loss) {
   two_stage *s = self;
   const sb_run *run = s->run;
   const int64_t batch = task->options->batch;
   const double weight = 1 / (double)batch;
   double clock = sb_clock();
-  sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_RATIO, 0), step, batch, row0, rows, s->data);
-  sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_RATIO, 0), row0, rows, (uint32_t)step, s->d, s->noise);
+  sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_RATIO, 0), step, batch, row0,
+                rows, s->data);
+  sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_RATIO, 0), row0, rows, (uint32_t)step,
+                   s->d, s->noise);
   smooth_rows(s, rows);
   sb_timer(SB_T_NOISE, clock);
   *loss = ratio_rows(s, task, rows, -1, weight);
@@ -126,7 +134,8 @@ sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t 
   return SB_OK;
 }
 
-sb_status two_stage_ratio_validate(void *self, sb_task *task, int64_t row0, int rows, double *loss) {
+sb_status two_stage_ratio_validate(void *self, sb_task *task, int64_t row0, int rows,
+                                   double *loss) {
   two_stage *s = self;
   const uint64_t key = sb_noise_key(s->run->seed, SB_FOR_VALIDATION, PART_RATIO, 1);
   held_rows(s, row0, rows);

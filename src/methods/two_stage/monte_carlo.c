@@ -1,11 +1,13 @@
-/* The drift of stage 1 by Monte-Carlo draws (Wang et al. 2021, Algorithm 1; ALGORITHMS 1.4), in the log domain.
+/* The drift of stage 1 by Monte-Carlo draws (Wang et al. 2021, Algorithm 1; ALGORITHMS 1.4), in the
+ * log domain.
  *
  * With c = (tau (1 - t))^(1/2), y_j = x + c z_j, weights w_j = exp D(y_j):
  *   score form      b1 = tau sum_j w_j (score(y_j) + c z_j / tau) / sum_j w'_j + x
  *   endpoint form   b1 = (tau / c) sum_j w_j z_j / sum_j w'_j
- * mode shared: w' = w (self-normalised, a convex combination); independent: w' from draws of their own, as in the paper.
- * Sums run over draws in order with the largest logit so far taken out; they are rescaled when it grows. Draws are taken in chunks of at most
- * 64 rows, which depend only on m and on the particle's place in its tile. */
+ * mode shared: w' = w (self-normalised, a convex combination); independent: w' from draws of their
+ * own, as in the paper. Sums run over draws in order with the largest logit so far taken out; they
+ * are rescaled when it grows. Draws are taken in chunks of at most 64 rows, which depend only on m
+ * and on the particle's place in its tile. */
 #include <math.h>
 #include <string.h>
 
@@ -42,7 +44,8 @@ void two_stage_mc_at(two_stage *s, double t, int64_t step) {
 }
 
 /* Adds n draws of one particle to its sums; integrand [n, d] or NULL (denominator only). */
-static void add_draws(int n, int d, const double *logit, double *weight, const double *integrand, double *sum) {
+static void add_draws(int n, int d, const double *logit, double *weight, const double *integrand,
+                      double *sum) {
   double top = sum[TOP];
   for (int j = 0; j < n; j++) top = logit[j] > top ? logit[j] : top;
   const double shrink = sb_exp(sum[TOP] - top);
@@ -71,7 +74,8 @@ static void integrand(two_stage *s, int n) {
 }
 
 /* Sums over all draws of one stream for `rows` particles; numerator: with the integrand. */
-static void gather(two_stage *s, uint64_t key, int numerator, int64_t first, int rows, const double *x, double *sum) {
+static void gather(two_stage *s, uint64_t key, int numerator, int64_t first, int rows,
+                   const double *x, double *sum) {
   monte_carlo *mc = &s->mc;
   const int d = s->d, stride = d + MEAN;
   const int group = mc->draws < SB_BLOCK ? (int)(SB_BLOCK / mc->draws) : 1;
@@ -80,14 +84,17 @@ static void gather(two_stage *s, uint64_t key, int numerator, int64_t first, int
   for (int i0 = 0; i0 < rows; i0 += group) {
     const int particles = rows - i0 < group ? rows - i0 : group;
     for (int64_t j0 = 0; j0 < mc->draws; j0 += SB_BLOCK) {
-      const int draws = (int)(mc->draws - j0 < SB_BLOCK ? mc->draws - j0 : SB_BLOCK), n = particles * draws;
+      const int draws = (int)(mc->draws - j0 < SB_BLOCK ? mc->draws - j0 : SB_BLOCK),
+                n = particles * draws;
       sb_kernel()->normals(key, first + i0, particles, 0, (uint32_t)mc->step, j0, draws, d, mc->z);
       for (int i = 0; i < n; i++)
-        for (int k = 0; k < d; k++) mc->y[i * d + k] = x[(i0 + i / draws) * d + k] + mc->c * (double)mc->z[i * d + k];
+        for (int k = 0; k < d; k++)
+          mc->y[i * d + k] = x[(i0 + i / draws) * d + k] + mc->c * (double)mc->z[i * d + k];
       two_stage_logit(s, n, mc->y, mc->logit);
       if (numerator) integrand(s, n);
       for (int i = 0; i < particles; i++)
-        add_draws(draws, d, mc->logit + i * draws, mc->weight, numerator ? mc->score + i * draws * d : NULL, sum + (i0 + i) * stride);
+        add_draws(draws, d, mc->logit + i * draws, mc->weight,
+                  numerator ? mc->score + i * draws * d : NULL, sum + (i0 + i) * stride);
     }
   }
 }

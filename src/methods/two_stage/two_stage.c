@@ -1,9 +1,10 @@
-/* The two-stage deep Schrödinger bridge. Source: G. Wang, Y. Jiao, Q. Xu, Y. Wang, C. Yang, "Deep generative learning via Schrödinger
- * bridge", ICML 2021 (arXiv 2106.10410).
+/* The two-stage deep Schrödinger bridge. Source: G. Wang, Y. Jiao, Q. Xu, Y. Wang, C. Yang, "Deep
+ * generative learning via Schrödinger bridge", ICML 2021 (arXiv 2106.10410).
  *
- *   stage 1   from 0 to q_sigma = p * N(0, sigma2 I) under a reference of variance tau, drift from score and density ratio
- *   stage 2   from q_sigma to p under a reference of variance sigma2, drift sigma2 * score of p * N(0, (1 - t) sigma2 I)
- * Decks: tau is reference.variance1, sigma2 is reference.variance2. */
+ *   stage 1   from 0 to q_sigma = p * N(0, sigma2 I) under a reference of variance tau, drift from
+ * score and density ratio stage 2   from q_sigma to p under a reference of variance sigma2, drift
+ * sigma2 * score of p * N(0, (1 - t) sigma2 I) Decks: tau is reference.variance1, sigma2 is
+ * reference.variance2. */
 #include "two_stage.h"
 
 #include <math.h>
@@ -65,8 +66,10 @@ static int sections(void *state, sb_section *out, int most) {
       {"net.score", "net", sb_net_keys, &s->net_part[PART_SCORE], "score network"},
       {"net.ratio", "net", sb_net_keys, &s->net_part[PART_RATIO], "density-ratio network"},
       {"train", NULL, sb_train_keys, &s->train, "training"},
-      {"train.score", "train", sb_train_keys, &s->train_part[PART_SCORE], "training of the score network"},
-      {"train.ratio", "train", sb_train_keys, &s->train_part[PART_RATIO], "training of the density-ratio network"},
+      {"train.score", "train", sb_train_keys, &s->train_part[PART_SCORE],
+       "training of the score network"},
+      {"train.ratio", "train", sb_train_keys, &s->train_part[PART_RATIO],
+       "training of the density-ratio network"},
       {"sample", NULL, sample_keys, &s->sample, "sampling by the two stages"},
       {"field", NULL, field_keys, &s->field, "where the fields come from"},
       {"two_stage", NULL, method_keys, &s->options, "method two_stage"},
@@ -77,7 +80,8 @@ static int sections(void *state, sb_section *out, int most) {
 }
 
 static unsigned deck_exact(const two_stage *s) {
-  return (unsigned)(s->field.score == SOURCE_EXACT) << PART_SCORE | (unsigned)(s->field.ratio == SOURCE_EXACT) << PART_RATIO;
+  return (unsigned)(s->field.score == SOURCE_EXACT) << PART_SCORE |
+         (unsigned)(s->field.ratio == SOURCE_EXACT) << PART_RATIO;
 }
 
 /* Networks that this deck trains: those that are neither exact nor unused. */
@@ -88,7 +92,8 @@ static int wanted(const two_stage *s, int part) {
 
 static sb_status net_of(const two_stage *s, int d, int part, sb_net *net) {
   sb_net_shape shape;
-  SB_TRY(sb_net_options_shape(&s->net_part[part], d, part == PART_SCORE ? d : 1, part == PART_SCORE, &shape));
+  SB_TRY(sb_net_options_shape(&s->net_part[part], d, part == PART_SCORE ? d : 1, part == PART_SCORE,
+                              &shape));
   return sb_net_open(net, &shape);
 }
 
@@ -99,14 +104,17 @@ static int64_t bytes(sb_run *run) {
   int64_t sum = SB_BLOCK * (int64_t)(d * 10 * (int)sizeof(double) + 64);
   sb_net net;
   for (int p = 0; p < PARTS; p++)
-    if (wanted(s, p) && !net_of(s, d, p, &net)) sum += sb_task_bytes(&net, &s->train_part[p]) + sb_tape_bytes(&net, 0);
+    if (wanted(s, p) && !net_of(s, d, p, &net))
+      sum += sb_task_bytes(&net, &s->train_part[p]) + sb_tape_bytes(&net, 0);
   return sum;
 }
 
 static sb_status open_task(two_stage *s, int part) {
   sb_task *task = &s->task[part];
   if (!wanted(s, part)) return SB_OK;
-  *task = (sb_task){.options = &s->train_part[part], .self = s, .held = s->run->data->n_held,
+  *task = (sb_task){.options = &s->train_part[part],
+                    .self = s,
+                    .held = s->run->data->n_held,
                     .init_key = sb_noise_key(s->run->seed, SB_FOR_INIT, (uint32_t)part, 0)};
   strcpy(task->name, parts[part]);
   task->loss = part == PART_SCORE ? two_stage_score_loss : two_stage_ratio_loss;
@@ -129,8 +137,11 @@ static sb_status open(sb_run *run) {
   two_stage *s = run->state;
   s->run = run;
   s->d = run->data->d;
-  if (run->data->mixture) SB_TRY(sb_exact_open(run->data->mixture, s->reference.variance1, s->reference.variance2, &s->exact));
-  if (deck_exact(s) && !s->exact) return sb_fail(SB_USE, "field: exact needs data.law with a known density");
+  if (run->data->mixture)
+    SB_TRY(sb_exact_open(run->data->mixture, s->reference.variance1, s->reference.variance2,
+                         &s->exact));
+  if (deck_exact(s) && !s->exact)
+    return sb_fail(SB_USE, "field: exact needs data.law with a known density");
   SB_TRY_ALL(run->comm, scratch(s));
   for (int p = 0; p < PARTS; p++) SB_TRY(open_task(s, p));
   return SB_OK;
@@ -161,7 +172,14 @@ static int blocks(sb_run *run, sb_block *out, int most) {
   s->constants[0] = s->reference.variance1;
   s->constants[1] = s->reference.variance2;
   s->constants[2] = s->options.score_floor;
-  *out = (sb_block){"/two_stage/constants", "variance1, variance2, score_floor", SB_KIND_F64, 1, {3}, s->constants, NULL, 0};
+  *out = (sb_block){"/two_stage/constants",
+                    "variance1, variance2, score_floor",
+                    SB_KIND_F64,
+                    1,
+                    {3},
+                    s->constants,
+                    NULL,
+                    0};
   return 1;
 }
 
@@ -178,7 +196,8 @@ static void set_draws(two_stage *s, int64_t draws) {
 
 static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) {
   two_stage *s = run->state;
-  const unsigned all = (1u << PARTS) - 1, exact = (view.exact == ~0u ? deck_exact(s) : view.exact) & all;
+  const unsigned all = (1u << PARTS) - 1,
+                 exact = (view.exact == ~0u ? deck_exact(s) : view.exact) & all;
   const int closed = exact == all && (view.exact == ~0u || view.draws < 0);
   const int two = s->sample.start == START_STAGE1;
   *n = two ? 2 : 1;
@@ -189,17 +208,31 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
   SB_TRY_ALL(run->comm, two_stage_fields_open(s));
   set_draws(s, view.draws);
   if (two)
-    *out++ = (sb_leg){"stage1", {closed ? "closed form" : "Monte-Carlo drift", s->d, s, two_stage_at1, closed ? two_stage_drift1_closed : two_stage_drift1},
-                      s->sample.steps1, s->reference.variance1, SB_START_ZERO, 0, 0, sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0), 0};
-  *out = (sb_leg){"stage2", {exact & 1u << PART_SCORE ? "exact score" : "learned score", s->d, s, two_stage_at2, two_stage_drift2},
-                  s->sample.steps2, s->reference.variance2, s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
-                  s->sample.start_variance, sb_noise_key(s->run->seed, SB_FOR_START, 0, 0), sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
+    *out++ = (sb_leg){"stage1",
+                      {closed ? "closed form" : "Monte-Carlo drift", s->d, s, two_stage_at1,
+                       closed ? two_stage_drift1_closed : two_stage_drift1},
+                      s->sample.steps1,
+                      s->reference.variance1,
+                      SB_START_ZERO,
+                      0,
+                      0,
+                      sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0),
+                      0};
+  *out = (sb_leg){"stage2",
+                  {exact & 1u << PART_SCORE ? "exact score" : "learned score", s->d, s,
+                   two_stage_at2, two_stage_drift2},
+                  s->sample.steps2,
+                  s->reference.variance2,
+                  s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
+                  s->sample.start_variance,
+                  sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
+                  sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
                   s->sample.final_denoise};
   return SB_OK;
 }
 
-/* Law of X_t: scale * (a draw of the data) + variance^(1/2) Z. In stage 1, X_t = t Y + (tau t (1 - t))^(1/2) Z with Y from q_sigma;
- * in stage 2, X_t = X + (sigma2 (1 - t))^(1/2) Z. */
+/* Law of X_t: scale * (a draw of the data) + variance^(1/2) Z. In stage 1, X_t = t Y + (tau t (1 -
+ * t))^(1/2) Z with Y from q_sigma; in stage 2, X_t = X + (sigma2 (1 - t))^(1/2) Z. */
 static void law_at(const two_stage *s, int leg, double t, double *scale, double *variance) {
   const int first = s->sample.start == START_STAGE1 && leg == LEG_ONE;
   const double tau = s->reference.variance1, sigma2 = s->reference.variance2;
@@ -218,19 +251,22 @@ static sb_status clean(const sb_data *data, uint64_t key, int64_t first, int64_t
     return s;
   }
   for (int64_t i = 0; i < n; i++) {
-    const float *row = sb_data_row(data, (int64_t)(sb_noise_uniform(key, first + i, 0, 0) * (double)data->n));
+    const float *row =
+        sb_data_row(data, (int64_t)(sb_noise_uniform(key, first + i, 0, 0) * (double)data->n));
     for (int j = 0; j < data->d; j++) x[i * data->d + j] = (double)row[j];
   }
   return SB_OK;
 }
 
-static sb_status marginal(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n, double *x) {
+static sb_status marginal(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n,
+                          double *x) {
   const two_stage *s = run->state;
   double scale, variance, *z;
   law_at(s, leg, t, &scale, &variance);
   SB_TRY(clean(run->data, key, first, n, x));
   SB_TRY(SB_NEW(&z, n * s->d, "noise of a marginal"));
-  sb_noise_normals64(sb_noise_key(run->seed, SB_FOR_START, (uint32_t)leg, (uint32_t)(key >> 32)), first, (int)n, 0, s->d, z);
+  sb_noise_normals64(sb_noise_key(run->seed, SB_FOR_START, (uint32_t)leg, (uint32_t)(key >> 32)),
+                     first, (int)n, 0, s->d, z);
   for (int64_t i = 0; i < n * s->d; i++) x[i] = scale * x[i] + sqrt(variance) * z[i];
   sb_mem_free(z);
   return SB_OK;
@@ -259,7 +295,8 @@ static sb_status density(sb_run *run, int leg, double t, int64_t n, const double
     for (int64_t i = 0; i < n; i++) logp[i] = -INFINITY;
     return SB_OK;
   }
-  if (s->density && (s->density_leg != leg || s->density_t != t)) sb_density_close(s->density), s->density = NULL;
+  if (s->density && (s->density_leg != leg || s->density_t != t))
+    sb_density_close(s->density), s->density = NULL;
   if (!s->density) SB_TRY(open_density(s, leg, t));
   s->density_leg = leg;
   s->density_t = t;
@@ -268,7 +305,8 @@ static sb_status density(sb_run *run, int leg, double t, int64_t n, const double
 }
 
 /* Score at time t of stage 2, log density ratio; of the view alive. */
-static sb_status part(sb_run *run, int which, double t, int64_t n, const double *x, double *out, int *width) {
+static sb_status part(sb_run *run, int which, double t, int64_t n, const double *x, double *out,
+                      int *width) {
   two_stage *s = run->state;
   *width = which == PART_SCORE ? s->d : 1;
   if (which == PART_RATIO && !(s->exact_parts >> PART_RATIO & 1) && !s->tape[PART_RATIO])
@@ -276,8 +314,10 @@ static sb_status part(sb_run *run, int which, double t, int64_t n, const double 
   if (which == PART_SCORE) SB_TRY(two_stage_at2(s, t, 0));
   for (int64_t i = 0; i < n; i += SB_BLOCK) {
     const int rows = (int)(n - i < SB_BLOCK ? n - i : SB_BLOCK);
-    if (which == PART_RATIO) two_stage_logit(s, rows, x + i * s->d, out + i);
-    else SB_TRY(two_stage_drift2(s, i, rows, x + i * s->d, out + i * s->d));
+    if (which == PART_RATIO)
+      two_stage_logit(s, rows, x + i * s->d, out + i);
+    else
+      SB_TRY(two_stage_drift2(s, i, rows, x + i * s->d, out + i * s->d));
   }
   for (int64_t i = 0; which == PART_SCORE && i < n * s->d; i++) out[i] /= s->reference.variance2;
   return SB_OK;
@@ -291,9 +331,11 @@ static sb_status remark(sb_run *run) {
   for (int i = 0; i < ESS_BINS; i++) {
     if (!s->ess_count[i]) return SB_OK;
     const size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, " %5.1f", (double)s->mc.draws * (double)s->ess[i] / (double)s->ess_count[i] / 0x1p32);
+    snprintf(text + used, sizeof text - used, " %5.1f",
+             (double)s->mc.draws * (double)s->ess[i] / (double)s->ess_count[i] / 0x1p32);
   }
-  sb_say("effective sample size of the %lld draws, by fifths of stage 1:%s\n", (long long)s->mc.draws, text);
+  sb_say("effective sample size of the %lld draws, by fifths of stage 1:%s\n",
+         (long long)s->mc.draws, text);
   return SB_OK;
 }
 

@@ -33,7 +33,7 @@ typedef struct method_options {
 typedef struct monte_carlo {
   int64_t draws;
   int independent, endpoint;
-  double c;               /* (tau (1 - t))^(1/2)                                             */
+  double c; /* (tau (1 - t))^(1/2)                                             */
   int64_t step;
   uint64_t key[2];        /* streams of the draws of numerator and denominator               */
   float *z, *logit32;     /* [64, d] draws; [64] output of the ratio network                 */
@@ -56,9 +56,9 @@ typedef struct two_stage {
   sb_run *run;
   int d;
   sb_task task[PARTS];
-  sb_exact *exact;      /* NULL where the law is not known */
-  double constants[3];  /* variance1, variance2, score_floor, for checkpoints */
-  sb_density *density;  /* the marginal asked for last     */
+  sb_exact *exact;     /* NULL where the law is not known */
+  double constants[3]; /* variance1, variance2, score_floor, for checkpoints */
+  sb_density *density; /* the marginal asked for last     */
   int density_leg;
   double density_t;
 
@@ -68,18 +68,22 @@ typedef struct two_stage {
   sb_tape *tape[PARTS]; /* forward only */
   float *x32, *y32;     /* [64, d] */
   monte_carlo mc;
-  int64_t ess[ESS_BINS], ess_count[ESS_BINS]; /* sums of 2^32 ess / m, of particles, by fifth of stage 1 */
+  int64_t ess[ESS_BINS],
+      ess_count[ESS_BINS]; /* sums of 2^32 ess / m, of particles, by fifth of stage 1 */
 
   /* scratch of the losses: one tile */
   float *data, *noise, *point, *output, *gradient, *time;
 } two_stage;
 
 /* losses.c */
-sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);
+sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
+                               double *loss);
 sb_status two_stage_score_validate(void *self, sb_task *task, int64_t row0, int rows, double *loss);
-sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);
+sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
+                               double *loss);
 sb_status two_stage_ratio_validate(void *self, sb_task *task, int64_t row0, int rows, double *loss);
-/* The factor a(t) of the score network: score(x, t) = -a(t) net(x, t), a = (sigma2 (1 - t) + floor)^(-1/2). */
+/* The factor a(t) of the score network: score(x, t) = -a(t) net(x, t), a = (sigma2 (1 - t) +
+ * floor)^(-1/2). */
 double two_stage_score_scale(const two_stage *s, double t);
 
 /* fields.c */
