@@ -24,7 +24,8 @@ double sb_clock(void);
 void sb_clock_start(void);
 double sb_clock_age(void);
 
-/** Adds the time since `since` to a phase and returns the present time:  t = sb_clock(); …; t = sb_timer(SB_T_NOISE, t); */
+/** Adds the time since `since` to a phase and returns the present time:  t = sb_clock(); …; t =
+ *  sb_timer(SB_T_NOISE, t); */
 double sb_timer(sb_phase_timer phase, double since);
 
 /** Seconds gathered by a phase on this rank, and its name. */

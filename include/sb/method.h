@@ -1,5 +1,6 @@
 /* layer: methods */
-/** What a method is: a file (or folder) and a line in methods.list. A method trains something and returns legs; the sampler,
+/** What a method is: a file (or folder) and a line in methods.list. A method trains something and returns legs;
+ *  the sampler,
  * the recorder and the metrics know none. */
 #ifndef SB_METHOD_H
 #define SB_METHOD_H
@@ -17,7 +18,8 @@ typedef struct sb_run {
   void *state; /**< [method->state_size], zeroed; the method's own */
 } sb_run;
 
-/** Which fields stand in the legs. Bit i of exact: the oracle stands for part i of the method's learned parts; ~0: as the deck
+/** Which fields stand in the legs. Bit i of exact: the oracle stands for part i of the method's learned parts; ~0:
+ *  as the deck
  *  says (every part exact: the closed form). draws: Monte-Carlo draws, 0 as the deck says, -1 the closed form. */
 typedef struct sb_view {
   unsigned exact;
@@ -53,7 +55,8 @@ typedef struct sb_method {
   int (*blocks)(sb_run *run, sb_block *out, int most);
   /** Legs for the sampler. One view is alive at a time: a new call replaces the last. Collective. */
   sb_status (*legs)(sb_run *run, sb_view view, sb_leg *out, int most, int *n);
-  /** n draws, first .. first+n-1 of stream key, of the exact law at time t of a leg: x [n, d]. Local. Needs training rows or a law only. */
+  /** n draws, first .. first+n-1 of stream key, of the exact law at time t of a leg: x [n, d]. Local. Needs
+   *  training rows or a law only. */
   sb_status (*marginal)(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n, double *x);
   /** Density of that law, log p [n]; NULL where unknown. Local. */
   sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);

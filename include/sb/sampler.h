@@ -1,8 +1,11 @@
 /* layer: sde */
-/** The one sampler. A leg is {field, time grid, noise variance}; the sampler moves a cloud along legs and knows no method.
+/** The one sampler. A leg is {field, time grid, noise variance}; the sampler moves a cloud along legs and knows no
+ *  method.
  *
- *   x_{k+1} = x_k + h_k b(t_k, x_k) + (variance h_k)^(1/2) xi_k,   h_k = t_{k+1} - t_k,   t in [0, 1]   (Euler-Maruyama)
- * xi of particle i at step k is keyed by (leg's stream, i, k). Particles are cut into tiles of SB_BLOCK by global index and a rank owns
+ *   x_{k+1} = x_k + h_k b(t_k, x_k) + (variance h_k)^(1/2) xi_k,   h_k = t_{k+1} - t_k,   t in [0, 1]
+ *   (Euler-Maruyama)
+ * xi of particle i at step k is keyed by (leg's stream, i, k). Particles are cut into tiles of SB_BLOCK by global
+ * index and a rank owns
  * whole tiles, so that sampling needs no communication and gives the same bits on any number of ranks. */
 #ifndef SB_SAMPLER_H
 #define SB_SAMPLER_H
@@ -13,7 +16,8 @@ typedef struct sb_field {
   const char *name;
   int d;
   void *self;
-  /** Fixes time t, which is that of step `step` of the leg (noise inside a field is keyed by it). NULL: nothing to prepare. */
+  /** Fixes time t, which is that of step `step` of the leg (noise inside a field is keyed by it). NULL: nothing to
+   *  prepare. */
   sb_status (*at)(void *self, double t, int64_t step);
   /** b [rows, d] at x [rows, d], rows <= SB_BLOCK; first: global index of the first particle. */
   sb_status (*eval)(void *self, int64_t first, int rows, const double *x, double *b);
@@ -41,15 +45,18 @@ typedef struct sb_particles {
 sb_status sb_particles_new(const sb_comm *c, int64_t n, int d, sb_particles *out);
 void sb_particles_free(sb_particles *cloud);
 
-/** What watches a run. Where it wants a step, see is called on every rank before that step is taken (b belongs to x), and at the end of a
- *  leg with step == steps and t == 1 (b then is that of the last step). See may communicate. Wants answers alike on every rank. */
+/** What watches a run. Where it wants a step, see is called on every rank before that step is taken (b belongs to
+ *  x), and at the end of a
+ *  leg with step == steps and t == 1 (b then is that of the last step). See may communicate. Wants answers alike
+ *  on every rank. */
 typedef struct sb_observer {
   void *self;
   int (*wants)(void *self, int leg, const sb_leg *l, int64_t step);
   sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud);
 } sb_observer;
 
-/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step, particle and
+/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with
+ *  leg, step, particle and
  *  likely cause. */
 sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers, int observer_count);
 

@@ -1,8 +1,11 @@
 /* layer: nn */
-/** The one training loop: data-parallel Adam with gradients summed exactly, so that any number of ranks takes the same steps.
+/** The one training loop: data-parallel Adam with gradients summed exactly, so that any number of ranks takes the
+ *  same steps.
  *
- * A step: the batch is cut into blocks of SB_BLOCK rows; each rank computes the gradient of its blocks (float), turns it into integer multiples
- * of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank takes the same Adam step. The loss is divided by the global
+ * A step: the batch is cut into blocks of SB_BLOCK rows; each rank computes the gradient of its blocks (float),
+ * turns it into integer multiples
+ * of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank takes the same Adam step. The loss
+ * is divided by the global
  * batch before, so the sum is the gradient of the mean. */
 #ifndef SB_TRAIN_H
 #define SB_TRAIN_H
@@ -34,18 +37,21 @@ sb_status sb_net_options_shape(const sb_net_options *o, int in, int out, int tim
 
 /** One line of the history: everything here is the same on any number of ranks. */
 typedef struct sb_history {
-  double step, loss, validation, gradient_norm, rate; /**< loss: mean since the last line; validation NAN without held-out rows */
+  double step, loss, validation, gradient_norm, rate; /**< loss: mean since the last line; validation NAN without
+                                                           held-out rows */
 } sb_history;
 #define SB_HISTORY_COLUMNS 5
 
-/** What depends on the clock, line by line beside the history: seconds since the program began, rows of batches per second, share
+/** What depends on the clock, line by line beside the history: seconds since the program began, rows of batches
+ *  per second, share
  *  of the time in communication. */
 typedef struct sb_pace {
   double step, seconds, rows_per_second, exchange;
 } sb_pace;
 #define SB_PACE_COLUMNS 4
 
-/** A network being trained, and how. The method fills the first part, sb_task_open the rest. One-element arrays are what a checkpoint
+/** A network being trained, and how. The method fills the first part, sb_task_open the rest. One-element arrays
+ *  are what a checkpoint
  *  holds beside the blocks. */
 typedef struct sb_task sb_task;
 struct sb_task {
@@ -55,7 +61,8 @@ struct sb_task {
   uint64_t init_key;
   int64_t held; /**< held-out rows */
   void *self;
-  /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward, once or several times,
+  /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward,
+   *  once or several times,
    *  and returns the rows' part of that mean. Local. */
   sb_status (*loss)(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);
   /** The sum of the same loss over rows row0 .. of the held-out rows, noise fixed; NULL: no validation. Local. */
@@ -95,7 +102,8 @@ typedef struct sb_train_control {
   void *self;
 } sb_train_control;
 
-/** Collective. Takes the steps that are left; SB_EARLY when the control's limit is reached first (a checkpoint is the caller's matter). */
+/** Collective. Takes the steps that are left; SB_EARLY when the control's limit is reached first (a checkpoint is
+ *  the caller's matter). */
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control);
 
 #endif

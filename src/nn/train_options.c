@@ -6,9 +6,11 @@ const sb_key sb_net_keys[] = {
   SB_INT(sb_net_options, depth, "3", 0, SB_NET_MAX_DEPTH, "", "hidden layers; 0: a linear map"),
   SB_INT(sb_net_options, width, "128", 1, SB_NET_MAX_WIDTH, "", "units of each hidden layer"),
   SB_REALS(sb_net_options, widths, "[]", 1, SB_NET_MAX_WIDTH, "", "units layer by layer, instead of depth and width"),
-  SB_CHOICE(sb_net_options, activation, "silu", "silu|relu|leaky_relu|selu|tanh", "activation; leaky_relu has slope .01"),
+  SB_CHOICE(sb_net_options, activation, "silu", "silu|relu|leaky_relu|selu|tanh",
+    "activation; leaky_relu has slope .01"),
   SB_BOOL(sb_net_options, residual, "false", "add the input of a layer to its output where widths agree"),
-  SB_INT(sb_net_options, time_features, "32", 4, SB_NET_MAX_TIME, "", "sinusoids of time, a multiple of 4 (score network)"),
+  SB_INT(sb_net_options, time_features, "32", 4, SB_NET_MAX_TIME, "",
+    "sinusoids of time, a multiple of 4 (score network)"),
   {0}};
 
 const sb_key sb_train_keys[] = {
@@ -24,9 +26,12 @@ const sb_key sb_train_keys[] = {
   SB_REAL(sb_train_options, weight_decay, "0", 0, 1e3, "", "weight decay"),
   SB_BOOL(sb_train_options, decoupled, "false", "weight decay as AdamW; false: an L2 term in the gradient"),
   SB_REAL(sb_train_options, clip, "1", 0, 1e30, "", "largest global norm of the gradient, 0: none"),
-  SB_REAL(sb_train_options, average, "0.999", 0, 0.9999999, "", "decay of the parameter average that sampling uses, 0: last parameters"),
-  SB_CHOICE(sb_train_options, keep, "last", "last|best", "best: the average with the least validation loss (needs data.validation)"),
-  SB_CHOICE(sb_train_options, time_sampling, "antithetic", "antithetic|uniform", "times of a batch: pairs t, 1 - t, or independent"),
+  SB_REAL(sb_train_options, average, "0.999", 0, 0.9999999, "",
+    "decay of the parameter average that sampling uses, 0: last parameters"),
+  SB_CHOICE(sb_train_options, keep, "last", "last|best",
+    "best: the average with the least validation loss (needs data.validation)"),
+  SB_CHOICE(sb_train_options, time_sampling, "antithetic", "antithetic|uniform",
+    "times of a batch: pairs t, 1 - t, or independent"),
   SB_INT(sb_train_options, report, "0", 0, 1 << 30, "steps", "between lines of the history; 0: a hundredth of steps"),
   {0}};
 /* clang-format on */

@@ -61,7 +61,7 @@ static void add_draws(int n, int d, const double *logit, double *weight, const d
 }
 
 /* The integrand at the chunk's points: score + c z / tau, or z. Left in mc->score. */
-static void integrand(two_stage *s, int n) {
+static void take_integrand(two_stage *s, int n) {
   monte_carlo *mc = &s->mc;
   const int size = n * s->d;
   if (mc->endpoint) {
@@ -91,7 +91,7 @@ static void gather(two_stage *s, uint64_t key, int numerator, int64_t first, int
         for (int k = 0; k < d; k++)
           mc->y[i * d + k] = x[(i0 + i / draws) * d + k] + mc->c * (double)mc->z[i * d + k];
       two_stage_logit(s, n, mc->y, mc->logit);
-      if (numerator) integrand(s, n);
+      if (numerator) take_integrand(s, n);
       for (int i = 0; i < particles; i++)
         add_draws(draws, d, mc->logit + i * draws, mc->weight,
                   numerator ? mc->score + i * draws * d : NULL, sum + (i0 + i) * stride);

@@ -17,30 +17,44 @@
 
 /* clang-format off */
 static const sb_key reference_keys[] = {
-  SB_REAL(reference_options, variance1, "2", 1e-12, 1e12, "x^2", "tau: variance of the stage-1 reference over its horizon; one to two times that of the data"),
-  SB_REAL(reference_options, variance2, "1", 1e-12, 1e12, "x^2", "sigma^2: smoothing of the data, and variance of the stage-2 reference"),
+  SB_REAL(reference_options, variance1, "2", 1e-12, 1e12, "x^2",
+    "tau: variance of the stage-1 reference over its horizon; one to two times that of the data"),
+  SB_REAL(reference_options, variance2, "1", 1e-12, 1e12, "x^2",
+    "sigma^2: smoothing of the data, and variance of the stage-2 reference"),
   {0}};
 
 static const sb_key sample_keys[] = {
   SB_INT(sample_options, steps1, "100", 1, 1e9, "", "Euler-Maruyama steps of stage 1"),
-  SB_INT(sample_options, steps2, "200", 1, 1e9, "", "Euler-Maruyama steps of stage 2; 100 or more keep narrow modes within 3 %"),
-  SB_INT(sample_options, draws, "64", 1, 1e6, "", "Monte-Carlo draws m of the stage-1 drift; many draws and few steps beat the reverse"),
-  SB_CHOICE(sample_options, mode, "shared", "shared|independent", "draws of numerator and denominator; independent with m = 1 is the paper's, and diverges where the ratio varies"),
-  SB_CHOICE(sample_options, drift_form, "score", "score|endpoint", "estimator of the stage-1 drift; endpoint needs no score and is noisier above t = .5"),
-  SB_BOOL(sample_options, final_denoise, "false", "end stage 2 by a drift without noise: for images, not for densities (it shrinks modes)"),
-  SB_CHOICE(sample_options, start, "stage1", "stage1|gauss|file", "stage 2 begins with stage 1, N(0, start_variance I), or record.start_file"),
+  SB_INT(sample_options, steps2, "200", 1, 1e9, "",
+    "Euler-Maruyama steps of stage 2; 100 or more keep narrow modes within 3 %"),
+  SB_INT(sample_options, draws, "64", 1, 1e6, "",
+    "Monte-Carlo draws m of the stage-1 drift; many draws and few steps beat the reverse"),
+  SB_CHOICE(sample_options, mode, "shared", "shared|independent",
+    "draws of numerator and denominator; independent with m = 1 is the paper's, and diverges where the ratio varies"),
+  SB_CHOICE(sample_options, drift_form, "score", "score|endpoint",
+    "estimator of the stage-1 drift; endpoint needs no score and is noisier above t = .5"),
+  SB_BOOL(sample_options, final_denoise, "false",
+    "end stage 2 by a drift without noise: for images, not for densities (it shrinks modes)"),
+  SB_CHOICE(sample_options, start, "stage1", "stage1|gauss|file",
+    "stage 2 begins with stage 1, N(0, start_variance I), or record.start_file"),
   SB_REAL(sample_options, start_variance, "1", 0, 1e12, "x^2", "variance of start: gauss"),
   {0}};
 
 static const sb_key field_keys[] = {
-  SB_CHOICE(field_options, score, "learned", "learned|exact", "score of the smoothed data: the network, or the closed form of a known law"),
-  SB_CHOICE(field_options, ratio, "learned", "learned|exact", "log density ratio: the network, or the closed form of a known law"),
+  SB_CHOICE(field_options, score, "learned", "learned|exact",
+    "score of the smoothed data: the network, or the closed form of a known law"),
+  SB_CHOICE(field_options, ratio, "learned", "learned|exact",
+    "log density ratio: the network, or the closed form of a known law"),
   {0}};
 
 static const sb_key method_keys[] = {
-  SB_INT(method_options, levels, "1000", 1, 1e9, "", "levels of noise in training: variance sigma^2 (1 - k/levels), k = 0 .. levels - 1"),
-  SB_REAL(method_options, weight_power, "1", 0, 4, "", "weight of a level in the score loss: its variance to this power"),
-  SB_REAL(method_options, score_floor, "0", 0, 1e12, "x^2", "score = -net / sqrt(level's variance + floor): about the variance of the narrowest mode where the data are smooth"),
+  SB_INT(method_options, levels, "1000", 1, 1e9, "",
+    "levels of noise in training: variance sigma^2 (1 - k/levels), k = 0 .. levels - 1"),
+  SB_REAL(method_options, weight_power, "1", 0, 4, "",
+    "weight of a level in the score loss: its variance to this power"),
+  SB_REAL(method_options, score_floor, "0", 0, 1e12, "x^2",
+    "score = -net / sqrt(level's variance + floor): about the variance of the narrowest mode where the "
+    "data are smooth"),
   SB_REAL(method_options, logit_clip, "0", 0, 1e6, "", "log density ratio clipped to +-this; 0: not"),
   {0}};
 
