@@ -12,10 +12,9 @@ void sb_about_deck(const char *used_deck);
 void sb_about_blas(const char *library, const char *core);
 
 /** Writes attributes of group /about: version, git, compiler, flags, mpi, hdf5, blas, blas_core,
- * kernels, ranks, nodes, hosts
- *  ("node1:48 node2:48": host and ranks), command, date (UTC), deck and, where parent is not NULL,
- * parent and parent_crc (path of the checkpoint that this file came from, and its sb_path_crc when
- * it was first named; "" where it is gone). Collective. */
+ * kernels, ranks, nodes, hosts ("node1:48 node2:48": host and ranks), command, date (UTC), deck
+ * and, where parent is not NULL, parent and parent_crc (path of the checkpoint that this file came
+ * from, and its sb_path_crc when it was first named; "" where it is gone). Collective. */
 sb_status sb_about_put(sb_file *f, const char *parent);
 /** Text of `sbridge --version`, several lines. Not collective. */
 const char *sb_about_version(void);

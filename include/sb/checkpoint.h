@@ -26,10 +26,10 @@ typedef struct sb_block {
 typedef struct sb_checkpoint {
   char path[1024];
   char method[32];
-  char *deck;                 /**< used deck (sb_mem_new)   */
-  char kernels[16];           /**< numerics of the writer: kernel variant, */
-  int64_t layout, block_rows; /**< noise layout, rows of a block  */
-  sb_file *file;
+  char *deck;                 /**< used deck; owned                       */
+  char kernels[16];           /**< numerics of the writer: kernel variant */
+  int64_t layout, block_rows; /**< … noise layout, rows of a block        */
+  sb_file *file;              /**< owned                                  */
 } sb_checkpoint;
 
 /** Collective. Writes path with `keep` earlier ones kept; parent: path of the checkpoint this run

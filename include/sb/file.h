@@ -12,9 +12,13 @@
  * status) or sb_file_drop.
  *
  * The environment SB_FAIL=STEP:RANK:K (tests) makes the K-th local step of that kind on that rank
- * fail with SB_SYS; STEP is create   in sb_file_create        write   after the transfer of a
- * dataset       read   before the transfer of a dataset close    after the handles closed commit
- * before the sync and the rename        text   in sb_text_write */
+ * fail with SB_SYS. STEP is one of
+ *   create   in sb_file_create
+ *   write    after the transfer of a dataset to the file
+ *   close    after the file is closed
+ *   commit   before it is synced and renamed
+ *   read     before the transfer of a dataset from a file
+ *   text     before sb_text_write writes */
 #ifndef SB_FILE_H
 #define SB_FILE_H
 #include <stdint.h>
@@ -25,19 +29,19 @@ typedef struct sb_file sb_file;
 
 typedef enum sb_kind { SB_KIND_F32, SB_KIND_F64, SB_KIND_I32, SB_KIND_I64, SB_KIND_U8 } sb_kind;
 
-/** An output record: what it is, said once; file, attributes and XDMF are written from it. */
+/** An output record: what it is, said once; file, attributes and XDMF are written from it. Together
+ * the ranks hold every row exactly once. */
 typedef struct sb_column {
-  const char *path;    /**< dataset, e.g. "/x"; groups on the way are made    */
-  const char *unit;    /**< "1" when dimensionless    */
-  const char *meaning; /**< one phrase */
-  sb_kind kind;        /**< element type, in memory and in the file        */
-  int rank;            /**< number of dimensions, 1 .. 4            */
-  int64_t shape[4];    /**< global shape; shape[0] = rows    */
-  int merge; /**< leading dimensions that together form the rows (0 means 1): a share of a grid is a
-                range of flat points */
-  int64_t first, count; /**< this rank's rows; count 0 is fine; together the ranks cover all rows
-                           exactly once */
-  const void *data;     /**< this rank's rows, contiguous; borrowed     */
+  const char *path;     /**< dataset, e.g. "/x"; groups on the way are made       */
+  const char *unit;     /**< "1" when dimensionless                               */
+  const char *meaning;  /**< one phrase                                           */
+  sb_kind kind;         /**< element type, in memory and in the file              */
+  int rank;             /**< number of dimensions, 1 .. 4                         */
+  int64_t shape[4];     /**< global shape; shape[0] = rows                        */
+  int merge;            /**< leading dimensions that together form the rows (0
+                             means 1): a share of a grid is a range of points    */
+  int64_t first, count; /**< this rank's rows; count 0 is fine                    */
+  const void *data;     /**< this rank's rows, contiguous; borrowed               */
 } sb_column;
 
 /** Creates path.part (parallel). overwrite = 0: an existing path is SB_USE. */
@@ -48,8 +52,8 @@ sb_status sb_file_create(const sb_comm *c, const char *path, int overwrite, sb_f
  * depend on the number of ranks. Global size 0 allowed. SB_SYS when the disk has too little room,
  * before the numbers are written. */
 sb_status sb_file_put(sb_file *f, const sb_column *col);
-/** n datasets at once: a few collective calls in all where n of sb_file_put would need them for
- * each. */
+/** n datasets at once: opens the file once for all, where n calls of sb_file_put open it n times.
+ */
 sb_status sb_file_put_all(sb_file *f, const sb_column *cols, int n);
 /** Attributes of a group or dataset that exists or is made as a group: path "/" is the file. */
 sb_status sb_file_put_text(sb_file *f, const char *path, const char *name, const char *text);

@@ -2,14 +2,17 @@
 /** Records what passes by: end samples, trajectories, fields on a grid; HDF5 with XDMF beside it.
  * Knows no method.
  *
- * One group per recorded time, /step_000000 … : attributes time (legs laid end to end: leg + t),
- * leg, t, step. XDMF (NAME.xdmf2 and NAME.xmf, the same text) is rewritten by rename after each
- * part; dialect that every reader of ParaView takes: Polyvertex with explicit connectivity,
- * 3DCoRectMesh, vectors of three components, no hyperslabs, always an `id`. d = 3: /step/x,
- * /step/v. d = 1, 2: also x3, v3 padded with zeros. d > 3: x3, v3 are projections on three fixed
- * principal axes
- * (/projection/{mean,axes,explained_variance}) and every coordinate is an array x_0 … of its own
- * (first 16). */
+ * One group per recorded time, /step_000000, /step_000001 …: attributes time (legs laid end to end:
+ * leg + t), leg, t, step. Its arrays, all double:
+ *   x, v        positions and velocities [n, d]
+ *   x3, v3      the same [n, 3], where d != 3: padded with zeros (d = 1, 2), or seen along three
+ *               fixed axes, /projection/{mean,axes,explained_variance} (d > 3)
+ *   x_0, x_1 …  coordinates of their own [n], where d > 3: the first 16
+ * Each file has id [n] (int64) and connectivity [n] (int32).
+ *
+ * XDMF (NAME.xdmf2 and NAME.xmf, the same text) is rewritten by rename after each part, in the
+ * dialect that every reader of ParaView takes: Polyvertex with explicit connectivity, 3DCoRectMesh,
+ * vectors of three components, no hyperslabs, always an `id`. */
 #ifndef SB_RECORDER_H
 #define SB_RECORDER_H
 #include "sb/file.h"
@@ -17,28 +20,27 @@
 /** Three axes for the picture of d > 3 dimensions; NULL members where d <= 3. */
 typedef struct sb_projection {
   int d;
-  double *mean;        /**< [d]       */
-  double *axes;        /**< [3, d]    */
-  double explained[3]; /**< fraction of variance */
+  double *mean;        /**< [d]                   */
+  double *axes;        /**< [3, d], unit vectors  */
+  double explained[3]; /**< fraction of variance  */
 } sb_projection;
 
-/** A table of points: NAME.h5 with /x, /id, /label (where given), the further columns, and what
- * XDMF needs. */
+/** A table of points: NAME.h5 with /x (and /x3, /x_0 … as above), /id, /connectivity, /label where
+ * given, and the further columns. */
 typedef struct sb_table {
   const char *directory, *name;
   int overwrite;
-  int64_t n; /**< all points */
+  int64_t n; /**< all points                                          */
   int d;
-  const double *x;      /**< [count, d] this rank's rows (sb_share_of n), raw coordinates      */
-  const int32_t *label; /**< [count] or NULL */
-  const char *meaning;  /**< of x  */
-  const sb_column
-      *extra; /**< further datasets of the same file, of any length; not shown by XDMF       */
+  const double *x;        /**< [count, d] this rank's rows (sb_share_of n), raw    */
+  const int32_t *label;   /**< [count] or NULL                                     */
+  const char *meaning;    /**< of x                                                */
+  const sb_column *extra; /**< further datasets of any length; not shown by XDMF   */
   int extras;
-  const int64_t
-      *image; /**< root attribute `image` [image_rank]: rows, columns(, channels); or NULL   */
+  const int64_t *image; /**< attribute `image` of the file, [image_rank]: rows,
+                             columns(, channels); or NULL                        */
   int image_rank;
-  const sb_projection *projection; /**< for d > 3, else NULL */
+  const sb_projection *projection; /**< for d > 3, else NULL                                */
   const char *parent;
 } sb_table;
 /** Collective. Writes directory/name.h5, name.xdmf2 and name.xmf. */
@@ -48,13 +50,12 @@ sb_status sb_table_write(const sb_comm *c, const sb_table *t);
 typedef struct sb_recorder sb_recorder;
 
 typedef struct sb_recorder_options {
-  const char *directory,
-      *name; /**< files directory/name.h5, name.p0001.h5 …, name.xdmf2, name.xmf  */
+  const char *directory, *name; /**< name.h5, name.p0001.h5 …, name.xdmf2, name.xmf      */
   int overwrite;
-  int64_t particles;       /**< recorded particles: indices 0 .. particles-1                    */
-  int64_t frames_per_part; /**< times in one file                                               */
+  int64_t particles;       /**< recorded particles: indices 0 .. particles-1        */
+  int64_t frames_per_part; /**< times in one file                                   */
   int d;
-  const sb_projection *projection; /**< for d > 3; borrowed until the close */
+  const sb_projection *projection; /**< for d > 3; borrowed until the close                 */
   const char *parent;
 } sb_recorder_options;
 
@@ -76,7 +77,7 @@ sb_status sb_recorder_close(sb_recorder *r);
  * index (iz * ny + iy) * nx + ix; ranks own ranges of it (sb_share_of). */
 typedef struct sb_grid {
   int axes;
-  int64_t shape[3]; /**< nx, ny, nz (nz = 1 when axes == 2) */
+  int64_t shape[3]; /**< nx, ny, nz */
   double origin[3], spacing[3];
 } sb_grid;
 
@@ -92,10 +93,11 @@ typedef struct sb_grid_array {
 } sb_grid_array;
 
 typedef struct sb_grid_file sb_grid_file;
+/** Collective. Begins NAME.h5 with /grid (attributes axes, shape, origin, spacing: x, y, z). */
 sb_status sb_grid_create(const sb_comm *c, const char *directory, const char *name, int overwrite,
                          const sb_grid *g, const sb_projection *projection, const char *parent,
                          sb_grid_file **out);
-/** Collective. One time: n <= 16 arrays under /step_NNNNNN. */
+/** Collective. One time: n <= 16 arrays [nz, ny, nx] or [nz, ny, nx, 3] in a group. */
 sb_status sb_grid_add(sb_grid_file *f, int leg, double t, const sb_grid_array *arrays, int n);
 /** Collective. Commits the file, writes the XDMF, frees. Accepts NULL. */
 sb_status sb_grid_close(sb_grid_file *f);

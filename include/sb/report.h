@@ -9,25 +9,25 @@ typedef enum sb_better { SB_LESS, SB_MORE, SB_TARGET } sb_better;
 
 /** One metric. Numbers that do not exist are NAN (null in the file). */
 typedef struct sb_metric {
-  char name[48];         /**< "energy_distance", "drift_rmse", …        */
-  char stage[16];        /**< "1", "2", "" whole                         */
-  double t;              /**< time within the stage, NAN when not tied    */
-  double value, stderr_; /**< and its standard error                   */
+  char name[48];         /**< "energy_distance", "drift_rmse" …    */
+  char stage[16];        /**< "1", "2", "" whole                   */
+  double t;              /**< time within the stage                */
+  double value, stderr_; /**< and its standard error               */
   double floor, floor_q95, floor_train, baseline;
-  int64_t n, m; /**< sample sizes                                */
+  int64_t n, m; /**< sample sizes                         */
   sb_better better;
-  double target; /**< for SB_TARGET                               */
+  double target; /**< for SB_TARGET                        */
 } sb_metric;
 
 typedef struct sb_report {
-  const char *method, *status; /**< done|stopped|diverged|not_converged */
+  const char *method, *status; /**< done|stopped|diverged|not_converged             */
   int64_t seed;
   const sb_metric *metrics;
   int metric_count;
-  double error_time_step, error_score, error_ratio, error_monte_carlo; /**< NAN when not measured */
-  int64_t memory_predicted, memory_peak; /**< bytes of the rank that has most */
-  const char *const *files; /**< paths relative to directory; the parts of NAME.h5 (NAME.p0001.h5 …)
-                               are found and added */
+  double error_time_step, error_score, error_ratio, error_monte_carlo; /**< NAN: not measured */
+  int64_t memory_predicted, memory_peak; /**< bytes of the rank that has most                 */
+  const char *const *files;              /**< below the directory; parts (NAME.p0001.h5 … of
+                                              NAME.h5) are found and added                    */
   int file_count;
 } sb_report;
 
