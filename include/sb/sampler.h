@@ -55,12 +55,13 @@ typedef struct sb_observer {
   sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud);
 } sb_observer;
 
-/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with
- *  leg, step, particle and
- *  likely cause. */
-sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers, int observer_count);
+/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step,
+ *  particle and likely cause. */
+sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers,
+                    int observer_count);
 
-/** Local. Drift at n points in tiles; first = global index of x[0], a multiple of SB_BLOCK. */
-sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x, double *b);
+/** Local. Drift at n points in tiles; first: global index of x[0], a multiple of SB_BLOCK. */
+sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x,
+                        double *b);
 
 #endif

@@ -66,7 +66,8 @@ static const char *const paper[] = {
   "train.ratio.clip=0", "train.ratio.average=0", NULL};
 
 static const sb_preset presets[] = {
-  {"paper", "defaults of the authors' code; m = 1 independent draws diverge unless the ratio network is nearly flat", paper},
+  {"paper", "defaults of the authors' code; m = 1 independent draws diverge unless the ratio network is nearly flat",
+   paper},
   {0}};
 /* clang-format on */
 
