@@ -134,7 +134,7 @@ static sb_status load_block(sb_checkpoint *k, const sb_block *b) {
   const sb_comm *c = k->file->comm;
   const sb_share share = sb_share_of(c, b->shape[0]);
   const int64_t row = row_bytes(b);
-  char *mine = (char *)b->data + share.first * row, stored[17], found[17];
+  char *mine = b->data ? (char *)b->data + share.first * row : NULL, stored[17], found[17];
   SB_TRY(check_shape(k, b));
   SB_TRY(sb_file_get(k->file, b->path, b->kind, share.first, share.count, mine));
   uint64_t crc = sb_crc_add(0, mine, share.count * row);
@@ -145,7 +145,7 @@ static sb_status load_block(sb_checkpoint *k, const sb_block *b) {
   if (strcmp(found, stored) != 0)
     return sb_fail(SB_USE, "%s: %s is damaged: its crc is %s, it was written with %s", k->path,
                    b->path, found, stored);
-  return row ? sb_gather_rows(c, b->shape[0], 1, (size_t)row, mine, b->data) : SB_OK;
+  return row && b->shape[0] ? sb_gather_rows(c, b->shape[0], 1, (size_t)row, mine, b->data) : SB_OK;
 }
 
 sb_status sb_checkpoint_load(sb_checkpoint *k, const sb_block *blocks, int n) {

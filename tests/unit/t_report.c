@@ -120,8 +120,8 @@ static void test_full(void) {
       "{\"schema\":1,\"method\":\"two_stage\",\"seed\":-7,\"status\":\"done\"",
       "{\"name\":\"energy_distance\",\"stage\":\"2\",\"t\":1,\"value\":0.0123,\"stderr\":0.0001",
       "\"baseline\":1.75,\"n\":10000,\"m\":5000,\"better\":\"less\",\"target\":null}",
-      "\"t\":null,\"value\":0.5,\"stderr\":null,\"floor\":null,\"floor_q95\":null,\"floor_train\":"
-      "null",
+      "\"t\":null,\"value\":0.5,\"stderr\":null,\"floor\":null,\"floor_q95\":null,",
+      "\"floor_q95\":null,\"floor_train\":null,\"baseline\":null,",
       "\"better\":\"target\",\"target\":0.25}",
       "{\"name\":\"a \\\"name\\\"\\\\\\u0009\",\"stage\":\"1\",\"t\":0.5,\"value\":null",
       "\"errors\":{\"time_step\":0.5,\"score\":null,\"ratio\":0.25,\"monte_carlo\":null}",
@@ -131,7 +131,7 @@ static void test_full(void) {
       "{\"path\":\"absent\",\"bytes\":null,\"crc\":null}"};
   char peak[64];
   snprintf(peak, sizeof peak, "\"memory\":{\"predicted\":1000,\"peak\":%d}", 2000 + c->size - 1);
-  holds[7] = peak;
+  holds[8] = peak;
   const sb_report r = {.method = "two_stage",
                        .status = "done",
                        .seed = -7,
