@@ -1,0 +1,130 @@
+/* RUN np=1
+ * RUN np=3
+ * RUN np=7
+ * The training loop on a linear regression with a known answer; bad numbers; limits. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sb/comm.h"
+#include "sb/kernel.h"
+#include "sb/mem.h"
+#include "sb/noise.h"
+#include "sb/train.h"
+#include "tap.h"
+
+/* y = 2 x_0 - x_1 + 0.5, learned by a linear network from noiseless points. */
+typedef struct teacher {
+  float x[2 * SB_BLOCK], y[SB_BLOCK], dy[SB_BLOCK];
+  int64_t poison; /* step whose first row is NaN, on the rank that owns it; -1 never */
+  int saves;
+} teacher;
+
+static sb_status loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
+                      double *out) {
+  teacher *t = self;
+  const double batch = (double)task->options->batch;
+  sb_noise_normals(77, row0, rows, (uint32_t)step, 2, t->x);
+  sb_tape_forward(task->tape, rows, t->x, NULL, t->y);
+  *out = 0;
+  for (int i = 0; i < rows; i++) {
+    const double r = (double)t->y[i] - (2 * (double)t->x[2 * i] - (double)t->x[2 * i + 1] + 0.5);
+    *out += r * r / batch;
+    t->dy[i] = (float)(2 * r / batch);
+  }
+  if (step == t->poison && row0 == SB_BLOCK) t->dy[0] = NAN;
+  sb_task_backward(task, t->dy);
+  return SB_OK;
+}
+
+static sb_status save(void *self) {
+  ((teacher *)self)->saves++;
+  return SB_OK;
+}
+
+static sb_train_options plan(int64_t steps) {
+  return (sb_train_options){.steps = steps,
+                            .batch = 200,
+                            .rate = 0.05,
+                            .rate_end = 0.01,
+                            .schedule = SB_RATE_COSINE,
+                            .beta1 = 0.9,
+                            .beta2 = 0.999,
+                            .epsilon = 1e-8,
+                            .clip = 1,
+                            .average = 0.9,
+                            .report = 10};
+}
+
+static void open_task(const sb_comm *c, const sb_train_options *o, teacher *t, sb_task *task) {
+  const sb_net_shape shape = {.in = 2, .out = 1};
+  *task = (sb_task){.name = "line", .options = o, .init_key = 5, .self = t, .loss = loss};
+  if (sb_net_open(&task->net, &shape) || sb_task_open(c, task)) exit(3);
+}
+
+static void regression(const sb_comm *c) {
+  const sb_train_options o = plan(300);
+  teacher t = {.poison = -1}, u = {.poison = -1};
+  sb_task task, alone;
+  int64_t left = -1;
+  open_task(c, &o, &t, &task);
+  const sb_train_control control = {100, save, &left, &t};
+  tap_ok(sb_train(c, &task, &control) == SB_OK && *task.step == 300, "300 steps");
+  const float *p = sb_task_result(&task), want[] = {2, -1, 0.5};
+  for (int i = 0; i < 3; i++)
+    tap_close((double)p[task.net.slot[i / 2].offset + (i % 2) * SB_LANES], (double)want[i], 2e-3,
+              "coefficient %d", i);
+  tap_ok(*task.lines == 30 && task.history[29].step == 300 && task.history[29].loss < 1e-4,
+         "history");
+  tap_ok(t.saves == 2, "checkpoints at 100 and 200; the last is the caller's");
+  open_task(sb_comm_self(), &o, &u, &alone);
+  const sb_train_control quiet = {0, save, &left, &u};
+  sb_train(sb_comm_self(), &alone, &quiet);
+  int64_t differs = memcmp(alone.p, task.p, (size_t)task.net.size * sizeof *p) ||
+                    memcmp(alone.history, task.history, 30 * sizeof *task.history);
+  sb_max_int(c, &differs, 1);
+  tap_ok(!differs, "parameters and history have the bits of one rank");
+  sb_task_close(&alone);
+  sb_task_close(&task);
+}
+
+static void limit(const sb_comm *c) {
+  const sb_train_options o = plan(300);
+  teacher t = {.poison = -1};
+  sb_task task;
+  int64_t left = 25;
+  open_task(c, &o, &t, &task);
+  const sb_train_control control = {0, save, &left, &t};
+  tap_ok(sb_train(c, &task, &control) == SB_EARLY && *task.step == 25, "stops after 25 steps");
+  tap_ok(strstr(sb_message(), "25") != NULL, "and says so: %s", sb_message());
+  sb_forget();
+  sb_task_close(&task);
+}
+
+static void poison(const sb_comm *c) {
+  const sb_train_options o = plan(300);
+  teacher t = {.poison = 17};
+  sb_task task;
+  int64_t left = -1;
+  open_task(c, &o, &t, &task);
+  const sb_train_control control = {0, save, &left, &t};
+  tap_ok(sb_train(c, &task, &control) == SB_BAD && *task.step == 17,
+         "a NaN on one rank ends training on all");
+  tap_ok(strstr(sb_message(), "line") && strstr(sb_message(), "0.weight") &&
+             strstr(sb_message(), "step 18"),
+         "network, tensor, step: %s", sb_message());
+  sb_forget();
+  sb_task_close(&task);
+}
+
+int main(int argc, char **argv) {
+  sb_comm *c;
+  if (sb_comm_start(&argc, &argv, &c)) return 3;
+  tap_rank = c->rank;
+  const int64_t before = sb_mem_now();
+  regression(c), limit(c), poison(c);
+  tap_ok(sb_mem_now() == before, "nothing is left behind");
+  const int status = tap_done();
+  sb_comm_finish(c);
+  return status;
+}
