@@ -7,6 +7,7 @@
 #include "sb/method.h"
 #include "sb/metric.h"
 #include "sb/recorder.h"
+#include "sb/sampler.h"
 
 #define MAX_SECTIONS 32
 #define MAX_BLOCKS   64
@@ -121,5 +122,16 @@ typedef struct app_view {
 } app_view;
 sb_status app_view_open(app *a, app_view *out); /* collective */
 void app_view_close(app_view *v);
+
+/* nearest.c: for samples that are pictures (record.image). */
+typedef struct app_neighbours {
+  int64_t n;      /* draws 0 .. n-1 that are looked at   */
+  sb_share share; /* of the n                            */
+  double *x;      /* [share.count, raw] raw coordinates; owned */
+} app_neighbours;
+sb_status app_image_check(const app *a); /* does record.image have as many numbers as a row? */
+/* Collective. The training row nearest to each of the first draws, in network coordinates: exact;
+ * of equally near ones the first. */
+sb_status app_nearest(app *a, const sb_particles *cloud, app_neighbours *out);
 
 #endif

@@ -92,59 +92,82 @@ static sb_status start_from(app *a, sb_particles *cloud) {
   return s;
 }
 
+/* A table beside the draws: rows first .. first+count-1 of n are this rank's. */
+static sb_column beside(const char *path, const char *meaning, int64_t n, int raw, int64_t first,
+                        int64_t count, const double *data) {
+  return (sb_column){.path = path,
+                     .unit = "x",
+                     .meaning = meaning,
+                     .kind = SB_KIND_F64,
+                     .rank = 2,
+                     .shape = {n, raw},
+                     .first = first,
+                     .count = count,
+                     .data = data};
+}
+
+/* This rank's share of the first training rows [count, raw]. */
+static sb_status training_rows(const sb_data *data, sb_share share, double *out) {
+  double *row;
+  SB_TRY(SB_NEW(&row, data->d, "row"));
+  for (int64_t i = 0; i < share.count; i++) {
+    for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, share.first + i)[j];
+    sb_affine_back(&data->map, 1, row, out + i * data->raw);
+  }
+  sb_mem_free(row);
+  return SB_OK;
+}
+
+static sb_status write_table(app *a, const sb_particles *cloud, const double *x,
+                             const sb_column *extra, int extras, const sb_projection *projection) {
+  const sb_reals *shape = &a->record.image;
+  const int dims = shape->n < 3 ? shape->n : 3;
+  int64_t image[3];
+  for (int i = 0; i < dims; i++) image[i] = (int64_t)shape->v[i];
+  const sb_table table = {.directory = a->options.output,
+                          .name = "samples",
+                          .overwrite = 1,
+                          .n = cloud->n,
+                          .d = a->run.data->raw,
+                          .x = x,
+                          .meaning = "draws",
+                          .extra = extra,
+                          .extras = extras,
+                          .image = dims ? image : NULL,
+                          .image_rank = dims,
+                          .projection = projection,
+                          .parent = a->parent};
+  return sb_table_write(a->comm, &table);
+}
+
 static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w,
                                const sb_projection *projection) {
   const sb_data *data = a->run.data;
   const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
   const sb_share share = sb_share_of(a->comm, kept);
-  int64_t image[3];
-  double *x = NULL, *training = NULL, *row = NULL;
-  sb_status s = SB_NEW(&x, cloud->count * data->raw, "samples");
-  if (!s) s = SB_NEW(&training, share.count * data->raw, "training rows");
-  if (!s) s = SB_NEW(&row, data->d, "row");
+  const int raw = data->raw;
+  app_neighbours near = {0};
+  sb_column extra[3];
+  double *x = NULL, *training = NULL;
+  int n = 0;
+  sb_status s = SB_NEW(&x, cloud->count * raw, "samples");
+  if (!s) s = SB_NEW(&training, share.count * raw, "training rows");
+  if (!s) s = training_rows(data, share, training);
   s = sb_agree(a->comm, s);
+  if (!s && a->record.image.n) s = app_nearest(a, cloud, &near);
   if (!s) {
     sb_affine_back(&data->map, cloud->count, cloud->x, x);
-    for (int64_t i = 0; i < share.count; i++) {
-      for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, share.first + i)[j];
-      sb_affine_back(&data->map, 1, row, training + i * data->raw);
-    }
-    const sb_column extra[] = {{.path = "/training",
-                                .unit = "x",
-                                .meaning = "first training rows",
-                                .kind = SB_KIND_F64,
-                                .rank = 2,
-                                .shape = {kept, data->raw},
-                                .first = share.first,
-                                .count = share.count,
-                                .data = training},
-                               {.path = "/stage1",
-                                .unit = "x",
-                                .meaning = "positions after stage 1",
-                                .kind = SB_KIND_F64,
-                                .rank = 2,
-                                .shape = {cloud->n, data->raw},
-                                .first = cloud->first,
-                                .count = cloud->count,
-                                .data = w->middle}};
-    const int dims = a->record.image.n < 3 ? a->record.image.n : 3;
-    for (int i = 0; i < dims; i++) image[i] = (int64_t)a->record.image.v[i];
-    const sb_table table = {.directory = a->options.output,
-                            .name = "samples",
-                            .overwrite = 1,
-                            .n = cloud->n,
-                            .d = data->raw,
-                            .x = x,
-                            .meaning = "draws",
-                            .extra = extra,
-                            .extras = w->middle ? 2 : 1,
-                            .image = dims ? image : NULL,
-                            .image_rank = dims,
-                            .projection = projection,
-                            .parent = a->parent};
-    s = sb_table_write(a->comm, &table);
+    extra[n++] =
+        beside("/training", "first training rows", kept, raw, share.first, share.count, training);
+    if (w->middle)
+      extra[n++] = beside("/stage1", "positions after stage 1", cloud->n, raw, cloud->first,
+                          cloud->count, w->middle);
+    if (near.x)
+      extra[n++] = beside("/nearest", "training rows nearest to the first draws", near.n, raw,
+                          near.share.first, near.share.count, near.x);
+    s = write_table(a, cloud, x, extra, n, projection);
   }
-  sb_mem_free(row);
+  sb_mem_free(near.x);
   sb_mem_free(training);
   sb_mem_free(x);
   return s;

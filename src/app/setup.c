@@ -179,6 +179,7 @@ sb_status app_start(app *a) {
   a->run.seed = (uint64_t)a->options.seed;
   a->run.method = a->method;
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
+  SB_TRY(app_image_check(a));
   SB_TRY(app_predict(a));
   SB_TRY(a->method->open(&a->run));
   print_settings(a);
