@@ -10,18 +10,20 @@
 
 #include "sb/mem.h"
 #include "sb/metric.h"
+#include "squares.h"
 
-#define TILE       64
+typedef int64_t lanes __attribute__((vector_size(16)));
+
 #define MANY       1000000              /* points: beyond, an exact assignment is hopeless       */
 #define STORE_FROM 9                    /* dimension: below, costs are cheaper computed than read */
 #define STORE_MOST (INT64_C(256) << 20) /* bytes of a stored cost table */
 
 typedef struct assignment {
-  int n, d, wide;  /* points, dimension, columns padded to tiles                          */
+  int n, d, wide;  /* points, dimension, columns padded to whole SQUARES                          */
   double *x, *y;   /* [n, d] rows; [d, wide] columns, transposed: both centred            */
   double *table;   /* [n, wide] costs, or NULL: computed when asked for                   */
   double *row;     /* [wide] the costs of one row                                         */
-  double *v;       /* [n] prices of the columns: c(i, j) - v(j) is smallest at i's column */
+  double *v;       /* [wide] prices of the columns: c(i, j) - v(j) is smallest at i's column */
   double *open_v;  /* [n] the same in a search, -inf for columns that were left behind    */
   double *near;    /* [n] length of the shortest path to a column, inf when left behind   */
   double *left_at; /* [n] path length of the columns left behind, in order                */
@@ -29,14 +31,9 @@ typedef struct assignment {
 } assignment;
 
 static void compute_costs(const assignment *a, int i, double *out) {
-  for (int j0 = 0; j0 < a->wide; j0 += TILE) {
-    double sum[TILE] = {0};
-    for (int k = 0; k < a->d; k++) {
-      const double x = a->x[(size_t)i * a->d + k], *y = a->y + (size_t)k * a->wide + j0;
-      for (int j = 0; j < TILE; j++) sum[j] += (x - y[j]) * (x - y[j]);
-    }
-    memcpy(out + j0, sum, sizeof sum);
-  }
+  const double *x = a->x + (size_t)i * a->d;
+  for (int j = 0; j < a->wide; j += SQUARES)
+    squared_distances(a->d, x, a->y + j, (size_t)a->wide, out + j);
 }
 
 static const double *costs(const assignment *a, int i) {
@@ -46,12 +43,43 @@ static const double *costs(const assignment *a, int i) {
 }
 
 static void start_prices(assignment *a) {
-  for (int j = 0; j < a->n; j++) a->v[j] = HUGE_VAL;
+  for (int j = 0; j < a->wide; j++) a->v[j] = j < a->n ? HUGE_VAL : -HUGE_VAL;
   for (int i = 0; i < a->n; i++) {
     const double *c = costs(a, i);
     for (int j = 0; j < a->n; j++)
       if (c[j] < a->v[j]) a->v[j] = c[j];
   }
+}
+
+/* The cheapest column of a row, and the two lowest of c - v. */
+typedef struct offer {
+  int at;
+  double least, second;
+} offer;
+
+static void consider(offer *o, int j, double cost) {
+  if (cost >= o->second) return;
+  if (cost >= o->least) {
+    o->second = cost;
+  } else {
+    o->second = o->least;
+    o->least = cost;
+    o->at = j;
+  }
+}
+
+/* Columns beyond n, which fill up the last vectors, have the price -inf. */
+static offer best_offer(const assignment *a, const double *c) {
+  offer o = {0, HUGE_VAL, HUGE_VAL};
+  for (int j = 0; j < a->wide; j += SQUARES) {
+    const pair *cost = (const pair *)(c + j), *v = (const pair *)(a->v + j);
+    const pair second = {o.second, o.second};
+    const lanes low = (cost[0] - v[0] < second) | (cost[1] - v[1] < second) |
+                      (cost[2] - v[2] < second) | (cost[3] - v[3] < second);
+    if (!(low[0] | low[1])) continue;
+    for (int k = j; k < j + SQUARES; k++) consider(&o, k, c[k] - a->v[k]);
+  }
+  return o;
 }
 
 /* Everyone bids until all are assigned: each to a column within `raise` of its cheapest. */
@@ -65,24 +93,11 @@ static void auction(assignment *a, double raise) {
   /* Hard instances could bid for very long; the exact part does without. */
   while (waiting > 0 && bids++ < 64 * (int64_t)a->n) {
     const int i = a->waiting[--waiting];
-    const double *c = costs(a, i);
-    double least = HUGE_VAL, second = HUGE_VAL;
-    int at = 0;
-    for (int j = 0; j < a->n; j++) {
-      const double cost = c[j] - a->v[j];
-      if (cost >= second) continue;
-      if (cost >= least) {
-        second = cost;
-      } else {
-        second = least;
-        least = cost;
-        at = j;
-      }
-    }
-    a->v[at] -= second - least + raise;
-    const int loser = a->row_of[at];
-    a->row_of[at] = i;
-    a->col_of[i] = at;
+    const offer o = best_offer(a, costs(a, i));
+    const int loser = a->row_of[o.at];
+    a->v[o.at] -= o.second - o.least + raise;
+    a->row_of[o.at] = i;
+    a->col_of[i] = o.at;
     if (loser >= 0) {
       a->col_of[loser] = -1;
       a->waiting[waiting++] = loser;
@@ -92,7 +107,7 @@ static void auction(assignment *a, double raise) {
 
 /* Mean cost over some rows: the scale of bid increments. */
 static double mean_cost(const assignment *a) {
-  const int rows = a->n < TILE ? a->n : TILE;
+  const int rows = a->n < 64 ? a->n : 64;
   double sum = 0;
   for (int k = 0; k < rows; k++) {
     const double *c = costs(a, (int)((int64_t)k * a->n / rows));
@@ -180,7 +195,7 @@ static void close_assignment(assignment *a) {
 }
 
 static sb_status new_arrays(assignment *a, int n, int d) {
-  a->n = n, a->d = d, a->wide = (n + TILE - 1) / TILE * TILE;
+  a->n = n, a->d = d, a->wide = (n + SQUARES - 1) / SQUARES * SQUARES;
   double **reals[] = {&a->row, &a->v, &a->open_v, &a->near, &a->left_at};
   int **ints[] = {&a->left, &a->from, &a->row_of, &a->col_of, &a->waiting};
   SB_TRY(SB_NEW(&a->x, (int64_t)n * d, "assignment: rows"));

@@ -1,4 +1,4 @@
-/* Memorisation ratio, and what the evaluation costs.
+/* Memorisation ratio.
  *
  * How near samples are to training rows, in units of how near fresh true points are. The ratio of
  * two means of n and m distances with coefficients of variation v and w has the relative standard

@@ -62,7 +62,8 @@ sb_status sb_moments(const sb_comm *c, sb_points a, double *mean, double *cov) {
                    cov ? 2 : 1);
   double *centre = NULL, *gap = NULL, *product = NULL;
   sb_sum *sum = NULL;
-  const int64_t most = cov ? (a.d > BAND ? a.d : BAND) : 0;
+  const int64_t triangle = (int64_t)a.d * (a.d + 1) / 2, row = a.d > BAND ? a.d : BAND;
+  const int64_t most = cov ? (triangle < row ? triangle : row) : 0;
   sb_status s = SB_NEW(&centre, a.d, "mean");
   if (!s) s = SB_NEW(&gap, cov ? (int64_t)SB_BLOCK * a.d : 0, "covariance: points");
   if (!s) s = SB_NEW(&product, most, "covariance: products");

@@ -10,6 +10,7 @@
 
 #include "sb/mem.h"
 #include "sb/metric.h"
+#include "squares.h"
 
 #define TILE 64
 
@@ -62,12 +63,12 @@ static void lay(strips *f, sb_points b, place *order) {
 }
 
 static double least_in_tile(const strips *f, int64_t t, const double *x, double best) {
-  double sum[TILE] = {0};
-  const double *y = f->y + t * f->d * TILE;
-  for (int k = 0; k < f->d; k++, y += TILE)
-    for (int j = 0; j < TILE; j++) sum[j] += (x[k] - y[j]) * (x[k] - y[j]);
-  for (int j = 0; j < TILE; j++)
-    if (sum[j] < best) best = sum[j];
+  _Alignas(16) double square[SQUARES];
+  for (int i = 0; i < TILE; i += SQUARES) {
+    squared_distances(f->d, x, f->y + t * f->d * TILE + i, TILE, square);
+    for (int j = 0; j < SQUARES; j++)
+      if (square[j] < best) best = square[j];
+  }
   return best;
 }
 

@@ -8,6 +8,9 @@
 #include "sb/metric.h"
 #include "sb/noise.h"
 
+#define DIGIT  11
+#define DIGITS (1 << DIGIT)
+
 /* Bits of a double whose order as unsigned integers is that of the values; and back. */
 static uint64_t ordered(double x) {
   uint64_t bits;
@@ -22,20 +25,20 @@ static double value_of(uint64_t key) {
   return x;
 }
 
-/* Ascending order by bytes, least significant first; a byte that all keys share is left out. `key`
- * and `spare` [n]. */
+/* Ascending order by digits of 11 bits, least significant first; one that all keys share is left
+ * out. `key` and `spare` [n]. */
 static void sort_keys(int64_t n, uint64_t *key, uint64_t *spare) {
   uint64_t *from = key, *to = spare;
-  for (int shift = 0; shift < 64; shift += 8) {
-    int64_t place[256] = {0}, next = 0;
-    for (int64_t i = 0; i < n; i++) place[from[i] >> shift & 255]++;
-    if (place[from[0] >> shift & 255] == n) continue;
-    for (int b = 0; b < 256; b++) {
+  for (int shift = 0; shift < 64; shift += DIGIT) {
+    int64_t place[DIGITS] = {0}, next = 0;
+    for (int64_t i = 0; i < n; i++) place[from[i] >> shift & (DIGITS - 1)]++;
+    if (place[from[0] >> shift & (DIGITS - 1)] == n) continue;
+    for (int b = 0; b < DIGITS; b++) {
       const int64_t count = place[b];
       place[b] = next;
       next += count;
     }
-    for (int64_t i = 0; i < n; i++) to[place[from[i] >> shift & 255]++] = from[i];
+    for (int64_t i = 0; i < n; i++) to[place[from[i] >> shift & (DIGITS - 1)]++] = from[i];
     uint64_t *const other = from;
     from = to;
     to = other;
