@@ -1,5 +1,9 @@
-/* Checkpoints: blocks go out and come back to the same bits on any number of ranks; what does not
- * fit is refused in one line. RUN np=1 RUN np=2 RUN np=3 RUN np=4 */
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=4
+ * Checkpoints: blocks go out and come back to the same bits on any number of ranks; what does not
+ * fit is refused in one line. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,14 +14,14 @@
 
 #define PARAMETERS 1000
 static const sb_comm *c;
+static char folder[256];
 static char path[512];
 
 static const char *in_scratch(const char *name) {
   static char full[8][512];
   static int turn;
-  const char *scratch = getenv("SCRATCH");
   turn = (turn + 1) % 8;
-  snprintf(full[turn], sizeof *full, "%s/%s", scratch ? scratch : ".", name);
+  snprintf(full[turn], sizeof *full, "%s/%s", folder, name);
   return full[turn];
 }
 
@@ -239,6 +243,9 @@ int main(int argc, char **argv) {
   if (sb_comm_start(&argc, &argv, &world)) return 3;
   c = world;
   tap_rank = c->rank;
+  const char *scratch = getenv("SCRATCH");
+  snprintf(folder, sizeof folder, "%s/np%d", scratch ? scratch : ".", c->size);
+  sb_dir_make(c, folder);
   sb_about_start(argc, argv);
   sb_about_deck("method: two_stage\n");
   snprintf(path, sizeof path, "%s", in_scratch("checkpoint.h5"));

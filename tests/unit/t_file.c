@@ -1,8 +1,8 @@
-/* HDF5 files: what is written is read back, with the same checksums, by any number of ranks.
- * RUN np=1
+/* RUN np=1
  * RUN np=2
  * RUN np=3
- * RUN np=4 */
+ * RUN np=4
+ * HDF5 files: what is written is read back, with the same checksums, by any number of ranks. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "tap.h"
 
 static const sb_comm *c;
+static char folder[256];
 static char path[512];
 
 /* The same answer on every rank: true where it is true on all. */
@@ -21,8 +22,7 @@ static bool all(bool mine) {
 }
 
 static const char *in_scratch(const char *name) {
-  const char *scratch = getenv("SCRATCH");
-  snprintf(path, sizeof path, "%s/%s", scratch ? scratch : ".", name);
+  snprintf(path, sizeof path, "%s/%s", folder, name);
   return path;
 }
 
@@ -261,6 +261,9 @@ int main(int argc, char **argv) {
   if (sb_comm_start(&argc, &argv, &world)) return 3;
   c = world;
   tap_rank = c->rank;
+  const char *scratch = getenv("SCRATCH");
+  snprintf(folder, sizeof folder, "%s/np%d", scratch ? scratch : ".", c->size);
+  sb_dir_make(c, folder);
   sb_about_start(argc, argv);
   const int n = make_columns();
   test_write(n);

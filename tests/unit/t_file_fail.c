@@ -1,5 +1,9 @@
-/* Files that cannot be written or read: the same status on every rank, one line that says what is
- * wrong, nothing left over. RUN np=1 RUN np=2 RUN np=3 RUN np=4 */
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=4
+ * Files that cannot be written or read: the same status on every rank, one line that says what is
+ * wrong, nothing left over. */
 #include <hdf5.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,13 +17,13 @@
 #include "tap.h"
 
 static const sb_comm *c;
+static char folder[256];
 
 static const char *in_scratch(const char *name) {
   static char path[16][512];
   static int turn;
-  const char *scratch = getenv("SCRATCH");
   turn = (turn + 1) % 16;
-  snprintf(path[turn], sizeof *path, "%s/%s", scratch ? scratch : ".", name);
+  snprintf(path[turn], sizeof *path, "%s/%s", folder, name);
   return path[turn];
 }
 
@@ -294,6 +298,9 @@ int main(int argc, char **argv) {
   if (sb_comm_start(&argc, &argv, &world)) return 3;
   c = world;
   tap_rank = c->rank;
+  const char *scratch = getenv("SCRATCH");
+  snprintf(folder, sizeof folder, "%s/np%d", scratch ? scratch : ".", c->size);
+  sb_dir_make(c, folder);
   const int64_t before = sb_mem_now();
   tap_ok(write_table(in_scratch("table.h5"), 10, 1, 0) == SB_OK, "a table is written: %s",
          sb_message());

@@ -1,5 +1,9 @@
-/* Tables, trajectories and grids: what is in the files, what XDMF says of it, parts, overwriting,
- * failures. RUN np=1 RUN np=2 RUN np=3 RUN np=4 */
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=4
+ * Tables, trajectories and grids: what is in the files, what XDMF says of it, parts, overwriting,
+ * failures. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -328,7 +332,7 @@ int main(int argc, char **argv) {
   projection5.mean = mean5;
   projection5.axes = axes5;
   const char *scratch = getenv("SCRATCH");
-  snprintf(folder, sizeof folder, "%s/out", scratch ? scratch : ".");
+  snprintf(folder, sizeof folder, "%s/np%d", scratch ? scratch : ".", c->size);
   sb_dir_make(c, folder);
   tap_ok(write_table("warm", 1, 2, 1) == SB_OK, "the first file: %s", sb_message());
   const int64_t before = sb_mem_now();

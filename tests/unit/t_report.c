@@ -1,5 +1,9 @@
-/* report.json: valid JSON with the keys of schema 1, numbers that do not exist as null, texts
- * quoted, files with checksums. RUN np=1 RUN np=2 RUN np=3 RUN np=4 */
+/* RUN np=1
+ * RUN np=2
+ * RUN np=3
+ * RUN np=4
+ * report.json: valid JSON with the keys of schema 1, numbers that do not exist as null, texts
+ * quoted, files with checksums. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,7 +213,7 @@ int main(int argc, char **argv) {
   sb_log_start(c->rank, argc < 2); /* any argument: shows the tables */
   sb_clock_start();
   const char *scratch = getenv("SCRATCH");
-  snprintf(folder, sizeof folder, "%s/report", scratch ? scratch : ".");
+  snprintf(folder, sizeof folder, "%s/np%d", scratch ? scratch : ".", c->size);
   sb_dir_make(c, folder);
   const int64_t before = sb_mem_now();
   test_full();
