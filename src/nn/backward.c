@@ -25,27 +25,33 @@ static void weight_rows(const sb_tape *t, const layer *l, const float *dz, int i
                         float *out) {
   const sb_kernels *k = sb_kernel();
   if (l->out > SB_NARROW || n < SB_LANES) {
-    k->gemm(n, l->ld, t->rows, l->input + i, 1, l->input_ld, dz, l->ld, out, l->ld, 0);
+    k->gemm(n, l->ld, t->rows, l->input + i, 1, l->input_tile, dz, l->tile, out, l->ld, 0);
     return;
   }
   int width = SB_PAD(n);
-  k->gemm(l->out, width, t->rows, dz, 1, l->ld, l->input + i, l->input_ld, t->narrow, width, 0);
+  k->gemm(l->out, width, t->rows, dz, 1, l->tile, l->input + i, l->input_tile, t->narrow, width, 0);
   memset(out, 0, (size_t)n * (size_t)l->ld * sizeof *out);
   for (int j = 0; j < l->out; j++)
     for (int r = 0; r < n; r++) out[r * l->ld + j] = t->narrow[j * width + r];
 }
 
-/* Gradient of weight and bias of a layer, dz [rows, ld] that of its z. */
+static void bias_gradient(const sb_tape *t, const layer *l, const float *dz, float *bias) {
+  sb_kernel()->column_sum(t->rows, l->tile, dz, t->bias);
+  if (bias != t->bias) memcpy(bias, t->bias, (size_t)l->ld * sizeof *bias);
+}
+
+/* Gradient of weight and bias of a layer; dz: tile, gradient of its z. */
 static void layer_gradient(const sb_tape *t, const layer *l, const float *dz, target *to) {
   const sb_kernels *k = sb_kernel();
   int slot = 2 * (int)(l - t->layers);
+  int most = SB_PART / l->ld > SB_BLOCK ? SB_PART / l->ld / SB_BLOCK * SB_BLOCK : SB_BLOCK;
   int folded = slot == 0 && !t->timed ? t->time : 0, plain = l->in - folded;
   float *bias = to->g ? to->g + l->bias : t->bias, *weight = to->g ? to->g + l->weight : t->part;
-  k->column_sum(t->rows, l->ld, dz, bias);
+  bias_gradient(t, l, dz, bias);
   add_part(to, slot + 1, l->ld, bias, l->bias);
   for (int i = 0, n; i < l->in; i += n) {
     int left = i < plain ? plain - i : l->in - i;
-    n = to->g || left < SB_BLOCK ? left : SB_BLOCK;
+    n = to->g || left < most ? left : most;
     if (i < plain)
       weight_rows(t, l, dz, i, n, weight);
     else /* one time for all rows: features and sum of the rows */
@@ -60,25 +66,25 @@ static void backward(sb_tape *t, const float *dy, target *to, float *dx) {
   layer *last = &t->layers[t->depth], *first = &t->layers[0];
   float *da = t->delta[0], *dz, *other = t->delta[1];
   int rows = t->rows;
-  memset(da, 0, (size_t)rows * (size_t)last->ld * sizeof *da);
-  sb_tape_copy(rows, t->out, dy, t->out, da, last->ld);
+  memset(da, 0, (size_t)rows * (size_t)last->tile * sizeof *da);
+  sb_tape_copy(rows, t->out, dy, t->out, da, last->tile);
   for (layer *l = last;; l--) { /* da: gradient of the output of l */
-    int64_t n = (int64_t)rows * l->ld;
+    int64_t n = (int64_t)rows * l->tile;
     dz = da;
     if (l->skip) dz = memcpy(other, da, (size_t)n * sizeof *da);
     if (l->slope) k->multiply(n, l->slope, dz);
     if (to->g || to->sum) layer_gradient(t, l, dz, to);
     if (l == first) break;
     float *below = l->skip ? da : other;
-    sb_panel_product(rows, l->turned_ld, l->out, dz, l->ld, l->turned, l->out, below, l->turned_ld,
-                     l->skip);
+    sb_panel_product(rows, l->turned_ld, l->out, dz, l->tile, l->turned, l->out, below,
+                     l->input_tile, l->skip);
     other = below == da ? other : da;
     da = below;
   }
   if (!dx) return;
   if (!t->turned_ready) sb_tape_turn(t, first);
   t->turned_ready = 1;
-  sb_panel_product(rows, first->turned_ld, first->out, dz, first->ld, first->turned, first->out,
+  sb_panel_product(rows, first->turned_ld, first->out, dz, first->tile, first->turned, first->out,
                    other, first->turned_ld, 0);
   sb_tape_copy(rows, t->in, other, first->turned_ld, dx, t->in);
 }

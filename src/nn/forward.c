@@ -24,16 +24,24 @@ static void add(int64_t n, const float *x, float *y) {
 }
 
 /* z = a W, without the bias */
-static void product(const sb_tape *t, const layer *l, const float *a, ptrdiff_t a_ld, float *z) {
+static void product(const sb_tape *t, const layer *l, const float *a, ptrdiff_t a_ld, float *z,
+                    ptrdiff_t z_ld) {
   int depth = l == t->layers && !t->timed ? t->in : l->in;
   if (l->packed)
-    sb_panel_product(t->rows, l->ld, depth, a, a_ld, l->packed, l->in, z, l->ld, 0);
+    sb_panel_product(t->rows, l->ld, depth, a, a_ld, l->packed, l->in, z, z_ld, 0);
   else
-    sb_kernel()->gemm(t->rows, l->ld, depth, a, a_ld, 1, t->p + l->weight, l->ld, z, l->ld, 0);
+    sb_kernel()->gemm(t->rows, l->ld, depth, a, a_ld, 1, t->p + l->weight, l->ld, z, z_ld, 0);
+}
+
+/* z = f(z + bias), slope = f'(z + bias) */
+static void activate(const sb_tape *t, const layer *l, const float *bias, float *z) {
+  int whole = l->tile == l->ld, times = whole ? 1 : t->rows;
+  for (int i = 0; i < times; i++)
+    sb_kernel()->activate(t->act, whole ? t->rows : 1, l->ld, bias, z + i * l->tile,
+                          l->slope ? l->slope + i * l->tile : NULL);
 }
 
 void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, float *y) {
-  const sb_kernels *k = sb_kernel();
   layer *first = &tape->layers[0], *last = &tape->layers[tape->depth];
   const float *a = x;
   ptrdiff_t a_ld = tape->in;
@@ -41,21 +49,22 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
   tape->timed = t && tape->time;
   const float *bias = first_bias(tape);
   if (tape->backward || tape->timed) {
-    sb_tape_copy(rows, tape->in, x, tape->in, first->input, first->input_ld);
-    if (tape->timed) sb_net_features(tape->time, rows, t, first->input + tape->in, first->input_ld);
+    sb_tape_copy(rows, tape->in, x, tape->in, first->input, first->input_tile);
+    if (tape->timed)
+      sb_net_features(tape->time, rows, t, first->input + tape->in, first->input_tile);
     a = first->input;
-    a_ld = first->input_ld;
+    a_ld = first->input_tile;
   }
   for (layer *l = first; l < last; l++) {
     float *z = l[1].input;
-    product(tape, l, a, a_ld, z);
-    k->activate(tape->act, rows, l->ld, bias, z, l->slope);
-    if (l->skip) add((int64_t)rows * l->ld, a, z);
+    product(tape, l, a, a_ld, z, l->tile);
+    activate(tape, l, bias, z);
+    if (l->skip) add((int64_t)rows * l->tile, a, z);
     a = z;
-    a_ld = l->ld;
+    a_ld = l->tile;
     bias = tape->p + l[1].bias;
   }
-  product(tape, last, a, a_ld, tape->output);
-  k->add_bias(rows, last->ld, bias, tape->output);
+  product(tape, last, a, a_ld, tape->output, last->ld);
+  sb_kernel()->add_bias(rows, last->ld, bias, tape->output);
   sb_tape_copy(rows, tape->out, tape->output, last->ld, y, tape->out);
 }

@@ -7,10 +7,7 @@
 
 enum { WIDEST = 3 * SB_LANES };
 
-int sb_panel(int left) {
-  if (left == 4 * SB_LANES) return 2 * SB_LANES;
-  return left < WIDEST ? left : WIDEST;
-}
+int sb_panel(int left) { return left < WIDEST ? left : WIDEST; }
 
 void sb_panel_pack(int depth, int cols, const float *a, ptrdiff_t lda, float *panels) {
   for (int j = 0, width; j < cols; j += width) {

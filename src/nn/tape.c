@@ -39,10 +39,11 @@ static void describe(const sb_net *net, int backward, sb_tape *t) {
     t->layers[l] = (layer){.in = w->rows,
                            .out = w->cols,
                            .ld = w->ld,
+                           .tile = sb_tile(w->ld),
                            .skip = s->residual && l > 0 && l < s->depth && w->rows == w->cols,
                            .weight = w->offset,
                            .bias = w[1].offset,
-                           .input_ld = SB_PAD(w->rows),
+                           .input_tile = sb_tile(SB_PAD(w->rows)),
                            .turned_ld = SB_PAD(l ? w->rows : s->in)};
   }
 }
@@ -50,25 +51,25 @@ static void describe(const sb_net *net, int backward, sb_tape *t) {
 /* Gives every array its place. Forward alone needs two tiles in turn for all hidden layers. */
 static void place(const sb_net *net, sb_tape *t, arena *a) {
   int width = widest(net);
-  int64_t tile = (int64_t)SB_BLOCK * width;
+  int64_t tile = (int64_t)SB_BLOCK * sb_tile(width);
   t->features = take(a, t->time);
   t->first_bias = take(a, t->layers[0].ld);
   for (int i = 0; i < 2; i++) t->delta[i] = take(a, tile);
   t->output = take(a, (int64_t)SB_BLOCK * t->layers[t->depth].ld);
   for (int l = 0; l <= t->depth; l++) {
     layer *y = &t->layers[l];
-    y->input = l && !t->backward ? t->delta[l % 2] : take(a, (int64_t)SB_BLOCK * y->input_ld);
+    y->input = l && !t->backward ? t->delta[l % 2] : take(a, (int64_t)SB_BLOCK * y->input_tile);
     if (!t->backward) {
       y->packed = take(a, (int64_t)y->in * y->ld);
       continue;
     }
-    if (l < t->depth) y->slope = take(a, (int64_t)SB_BLOCK * y->ld);
+    if (l < t->depth) y->slope = take(a, (int64_t)SB_BLOCK * y->tile);
     y->turned = take(a, (int64_t)y->out * y->turned_ld);
   }
   if (!t->backward) return;
-  t->part = take(a, tile);
+  t->part = take(a, tile > SB_PART ? tile : SB_PART);
   t->narrow = take(a, (int64_t)SB_NARROW * width);
-  t->bias = take(a, width);
+  t->bias = take(a, sb_tile(width));
 }
 
 #define HEADER SB_PAD((int64_t)((sizeof(sb_tape) + sizeof(float) - 1) / sizeof(float)))
