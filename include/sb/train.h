@@ -11,6 +11,7 @@
 #define SB_TRAIN_H
 #include "sb/adam.h"
 #include "sb/comm.h"
+#include "sb/exchange.h"
 #include "sb/keys.h"
 #include "sb/net.h"
 
@@ -68,7 +69,7 @@ struct sb_task {
   /** The sum of the same loss over rows row0 .. of the held-out rows, noise fixed; NULL: no validation. Local. */
   sb_status (*validate)(void *self, sb_task *task, int64_t row0, int rows, double *loss);
 
-  float *p, *m, *v, *average; /**< [net.size] parameters, Adam moments, average              */
+  float *p, *m, *v, *average; /**< [net.size] parameters, Adam moments, average; owned by exchange   */
   float *best;                /**< [net.size] average with the least validation loss, or NULL */
   double best_loss[1];
   int64_t step[1];   /**< steps taken                                                        */
@@ -78,8 +79,9 @@ struct sb_task {
   int64_t lines[1]; /**< of history and pace */
   sb_adam adam;
   sb_tape *tape;
-  float *g;
-  int64_t *sum;
+  sb_exchange exchange;
+  float *g;        /**< [net.size] gradient of a block, then of the batch (this rank's slice)    */
+  double *partial; /**< [chunks] sums of squares of the gradient                                 */
   const char *bad; /**< first tensor that went bad on this rank in this step, or NULL        */
 };
 

@@ -29,14 +29,25 @@ int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o) {
          sb_tape_bytes(net, 1);
 }
 
+static int64_t chunks(const sb_task *task) { return (task->net.size + SB_CHUNK - 1) / SB_CHUNK; }
+
+/* What all ranks of a node may share; every rank writes the slice that it receives gradients for.
+ */
+static sb_status allocate_shared(const sb_comm *c, sb_task *task) {
+  const int64_t bytes = task->net.size * (int64_t)sizeof(float);
+  sb_exchange *x = &task->exchange;
+  SB_TRY(sb_exchange_open(c, task->net.size, SPARE, x));
+  SB_TRY(sb_exchange_array(x, bytes, "parameters", &task->p));
+  SB_TRY(sb_exchange_array(x, bytes, "first moments", &task->m));
+  SB_TRY(sb_exchange_array(x, bytes, "second moments", &task->v));
+  SB_TRY(sb_exchange_array(x, bytes, "averaged parameters", &task->average));
+  return sb_exchange_array(x, chunks(task) * (int64_t)sizeof(double), "squares of the gradient",
+                           &task->partial);
+}
+
 static sb_status allocate(sb_task *task) {
   const int64_t n = task->net.size;
-  SB_TRY(SB_NEW(&task->p, n, "parameters"));
-  SB_TRY(SB_NEW(&task->m, n, "first moments"));
-  SB_TRY(SB_NEW(&task->v, n, "second moments"));
-  SB_TRY(SB_NEW(&task->average, n, "averaged parameters"));
   SB_TRY(SB_NEW(&task->g, n, "gradient"));
-  SB_TRY(SB_NEW(&task->sum, n + SPARE, "sums of gradients"));
   SB_TRY(SB_NEW(&task->history, sb_history_lines(task->options), "history"));
   SB_TRY(SB_NEW(&task->pace, sb_history_lines(task->options), "history"));
   if (task->options->keep == SB_KEEP_BEST) SB_TRY(SB_NEW(&task->best, n, "best parameters"));
@@ -47,6 +58,7 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
   const sb_train_options *o = task->options;
   if (o->keep == SB_KEEP_BEST && task->held == 0)
     return sb_fail(SB_USE, "train.keep: best needs held-out rows; give data.validation a fraction");
+  SB_TRY(allocate_shared(c, task));
   SB_TRY_ALL(c, allocate(task));
   task->adam = (sb_adam){.rate = o->rate,
                          .beta1 = o->beta1,
@@ -60,17 +72,20 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
                          .rate_end = o->rate_end,
                          .clip = o->clip,
                          .average = o->average};
-  sb_net_init(&task->net, task->init_key, 0, task->p);
-  memcpy(task->average, task->p, (size_t)task->net.size * sizeof *task->p);
+  if (c->node_rank == 0 || !task->exchange.barrier) {
+    sb_net_init(&task->net, task->init_key, 0, task->p);
+    memcpy(task->average, task->p, (size_t)task->net.size * sizeof *task->p);
+  }
+  sb_exchange_meet(&task->exchange);
   *task->best_loss = INFINITY;
   return SB_OK;
 }
 
 void sb_task_close(sb_task *task) {
-  void *const blocks[] = {task->p, task->m,   task->v,       task->average, task->best,
-                          task->g, task->sum, task->history, task->pace};
+  void *const blocks[] = {task->best, task->g, task->history, task->pace};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   sb_tape_close(task->tape);
+  sb_exchange_close(&task->exchange);
   *task = (sb_task){0};
 }
 
@@ -92,12 +107,12 @@ void sb_task_backward(sb_task *task, const float *dy) {
   double clock = sb_clock();
   sb_tape_backward(task->tape, dy, task->g, NULL);
   clock = sb_timer(SB_T_BACKWARD, clock);
-  const int bad = sb_kernel()->quantise(task->net.size, task->g, task->sum);
+  const int bad = sb_kernel()->quantise(task->net.size, task->g, task->exchange.mine);
   sb_timer(SB_T_UPDATE, clock);
   if (bad && !task->bad) task->bad = bad_tensor(task);
 }
 
-/* Gradient and loss of this rank's blocks, as integers in task->sum. */
+/* Gradient and loss of this rank's blocks, as integers. */
 static sb_status own_blocks(const sb_comm *c, sb_task *task) {
   const sb_share share = sb_share_of(c, task->options->batch);
   task->bad = NULL;
@@ -108,7 +123,7 @@ static sb_status own_blocks(const sb_comm *c, sb_task *task) {
     SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK),
                       &loss));
     if (fabs(loss) < 0x1p26)
-      task->sum[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
+      task->exchange.mine[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
     else if (!task->bad)
       task->bad = "the loss";
   }
@@ -119,33 +134,60 @@ static sb_status own_blocks(const sb_comm *c, sb_task *task) {
       task->name, task->bad, (long long)*task->step + 1);
 }
 
-/* Norm in a fixed pattern of sixteen partial sums, which the compiler turns into vectors. */
-static double norm(int64_t n, const float *g) {
+/* Sum of squares of a chunk in a fixed pattern of sixteen partial sums, which the compiler turns
+ * into vectors. */
+static double squares(int64_t n, const float *g) {
   double part[16] = {0}, sum = 0;
   for (int64_t i = 0; i + 16 <= n; i += 16)
     for (int j = 0; j < 16; j++) part[j] += (double)g[i + j] * (double)g[i + j];
-  for (int64_t i = n - n % 16; i < n; i++) part[0] += (double)g[i] * (double)g[i];
   for (int j = 0; j < 16; j++) sum += part[j];
+  return sum;
+}
+
+/* Turns the totals of this rank's slice into the gradient, and notes its squares chunk by chunk. */
+static void take_slice(sb_task *task) {
+  const sb_exchange *x = &task->exchange;
+  sb_kernel()->restore(x->last - x->first, x->total + x->first, task->g + x->first);
+  for (int64_t at = x->first; at < x->last; at += SB_CHUNK)
+    task->partial[at / SB_CHUNK] =
+        squares(x->last - at < SB_CHUNK ? x->last - at : SB_CHUNK, task->g + at);
+}
+
+static double norm(const sb_task *task) {
+  double sum = 0;
+  for (int64_t k = 0; k < chunks(task); k++) sum += task->partial[k];
   return sqrt(sum);
+}
+
+static void update(sb_task *task, double gradient) {
+  const sb_exchange *x = &task->exchange;
+  const int64_t at = x->first;
+  sb_adam_step constants;
+  sb_adam_at(&task->adam, *task->step, gradient, &constants);
+  sb_kernel()->adam(&constants, x->last - at, task->g + at, task->m + at, task->v + at,
+                    task->p + at, task->average + at);
 }
 
 /* One step of all ranks; sets the batch loss and the gradient norm. */
 static sb_status take_step(const sb_comm *c, sb_task *task, double *loss, double *gradient) {
-  const int64_t n = task->net.size;
-  sb_adam_step constants;
-  sb_status mine = own_blocks(c, task);
-  task->sum[n + BAD] += mine != SB_OK;
+  sb_exchange *x = &task->exchange;
+  const sb_status mine = own_blocks(c, task);
+  x->mine[x->n + BAD] += mine != SB_OK;
   double clock = sb_clock();
-  SB_TRY(sb_sum_int(c, task->sum, n + SPARE));
+  SB_TRY(sb_exchange_sum(x));
   clock = sb_timer(SB_T_EXCHANGE, clock);
-  if (task->sum[n + BAD]) return sb_agree(c, mine);
-  *loss = (double)task->sum[n + LOSS] / LOSS_SCALE;
-  task->sum[n + LOSS] = 0;
-  sb_kernel()->restore(n, task->sum, task->g);
-  *gradient = norm(n, task->g);
-  sb_adam_at(&task->adam, *task->step, *gradient, &constants);
-  sb_kernel()->adam(&constants, n, task->g, task->m, task->v, task->p, task->average);
-  sb_timer(SB_T_UPDATE, clock);
+  take_slice(task);
+  clock = sb_timer(SB_T_UPDATE, clock);
+  sb_exchange_meet(x);
+  clock = sb_timer(SB_T_EXCHANGE, clock);
+  if (x->total[x->n + BAD]) return sb_agree(c, mine);
+  *loss = (double)x->total[x->n + LOSS] / LOSS_SCALE;
+  *gradient = norm(task);
+  sb_exchange_clear(x);
+  update(task, *gradient);
+  clock = sb_timer(SB_T_UPDATE, clock);
+  sb_exchange_meet(x);
+  sb_timer(SB_T_EXCHANGE, clock);
   ++*task->step;
   return SB_OK;
 }

@@ -1,7 +1,11 @@
 /* RUN np=1
  * RUN np=3
  * RUN np=7
- * The training loop on a linear regression with a known answer; bad numbers; limits. */
+ * RUN np=4 allreduce
+ * RUN np=4 window 2
+ * RUN np=7 window 3
+ * The training loop on a linear regression with a known answer; bad numbers; limits. Arguments:
+ * path of the exchange, emulated nodes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +123,8 @@ static void poison(const sb_comm *c) {
 
 int main(int argc, char **argv) {
   sb_comm *c;
+  if (argc > 1) setenv("SB_EXCHANGE", argv[1], 1);
+  if (argc > 2) setenv("SB_EMULATE_NODES", argv[2], 1);
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();

@@ -62,11 +62,11 @@ static void gradient(sb_task *task) {
   sb_net_init(&task->net, 99, 1, direction);
   sb_net_init(&task->net, 98, 1, task->p);
   memcpy(p, task->p, (size_t)n * sizeof *p);
-  memset(task->sum, 0, (size_t)n * sizeof *task->sum);
+  memset(task->exchange.mine, 0, (size_t)n * sizeof *task->exchange.mine);
   value(task);
   for (int64_t i = 0; i < n; i++) {
-    along += (double)task->sum[i] * 0x1p-36 * (double)direction[i];
-    norm += (double)task->sum[i] * 0x1p-36 * (double)task->sum[i] * 0x1p-36;
+    along += (double)task->exchange.mine[i] * 0x1p-36 * (double)direction[i];
+    norm += (double)task->exchange.mine[i] * 0x1p-36 * (double)task->exchange.mine[i] * 0x1p-36;
   }
   const double h = 1e-2;
   for (int64_t i = 0; i < n; i++) task->p[i] = p[i] + (float)h * direction[i];
@@ -160,6 +160,7 @@ static void one_draw(const sb_comm *c) {
 int main(int argc, char **argv) {
   sb_comm *c;
   stage s = {0};
+  setenv("SB_EXCHANGE", "allreduce", 1); /* every rank turns its own parameters */
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();
