@@ -28,7 +28,7 @@ static sb_status train_all(app *a) {
   if (left == 0) sb_say(n ? "training is complete\n" : "nothing to train: every field is exact\n");
   for (int i = 0; !s && i < n; i++) s = sb_train(a->comm, task[i], &control);
   if (s && s != SB_EARLY) return s;
-  if (left > 0) SB_TRY(app_save(a));
+  if (left > 0 || (a->parent && strcmp(a->parent, a->checkpoint_path))) SB_TRY(app_save(a));
   return s;
 }
 
