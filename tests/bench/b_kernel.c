@@ -44,14 +44,16 @@ static int rising(const void *one, const void *two) {
   return (p > q) - (p < q);
 }
 
-/* Percent of the multiply-add loop, run before and after: the median of many, because the clock of the core changes. */
+/* Percent of the multiply-add loop, run before and after: the median of many, because the clock of
+ * the core changes. */
 static double share(int rows, int cols, int depth, ptrdiff_t a_row, ptrdiff_t a_col) {
   enum { TRIES = 21 };
   double shares[TRIES], work = 2.0 * rows * cols * depth;
   int repeat = 1 + (int)(8e6 / work);
   for (int i = 0; i < TRIES; i++) {
     double before, after, flops = peak_once(k->name, &before), t = sb_clock();
-    for (int r = 0; r < repeat; r++) k->gemm(rows, cols, depth, a, a_row, a_col, b, cols, c, cols, 0);
+    for (int r = 0; r < repeat; r++)
+      k->gemm(rows, cols, depth, a, a_row, a_col, b, cols, c, cols, 0);
     t = sb_clock() - t;
     peak_once(k->name, &after);
     shares[i] = 100 * work * repeat / t / (2 * flops / (before + after));

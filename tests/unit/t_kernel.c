@@ -132,7 +132,7 @@ static void test_activate(sb_act f) {
       worst_slope = fmax(worst_slope, fabs(c[i] - slope));
     }
   }
-  double bound = f == SB_ACT_SILU ? 3e-6 : 1e-6;
+  double bound = f != SB_ACT_SILU ? 1e-6 : k == sb_isa_kernels(0) ? 4e-6 : 3e-6;
   tap_ok(worst < bound, "%s: %s, relative error %.1e < %.0e", k->name, sb_act_name[f], worst,
          bound);
   tap_ok(worst_slope < 3e-6, "%s: slope of %s, error %.1e < 3e-6", k->name, sb_act_name[f],
@@ -165,7 +165,7 @@ static void test_activate_ends(void) {
       double want, want_slope;
       activation((sb_act)f, z[i], &want, &want_slope);
       good &= isfinite(y[i]) && isfinite(slope[i]) &&
-              fabs(y[i] - want) <= 1e-6 * fmax(fabs(want), 1) && fabs(slope[i] - want_slope) < 1e-6;
+              fabs(y[i] - want) <= 3e-6 * fmax(fabs(want), 1) && fabs(slope[i] - want_slope) < 3e-6;
     }
     tap_ok(good, "%s: %s of huge arguments is finite and right, NaN stays", k->name,
            sb_act_name[f]);

@@ -7,6 +7,13 @@
 #define SB_BASE_KERNEL_ELEMENTARY_H
 #include "vector.h"
 
+/* One line for all of U vectors (a constant of the compiler), so that what the processor meets one
+ * after the other does not depend on each other: chains of forty operations, one behind the other,
+ * would leave half of it idle. */
+#define EACH(statement) \
+  for (int u = 0; u < U; u++) statement
+#define SB_INLINE static inline __attribute__((always_inline))
+
 #define SB_ROUND   12582912.0f        /* 1.5 * 2^23 */
 #define SB_ROUND64 6755399441055744.0 /* 1.5 * 2^52 */
 #define SB_LOG2E   1.44269504088896341
@@ -45,31 +52,6 @@ static inline vf vf_expm1(vf x) {
   return vf_fma(scale, m, scale - 1.0f);
 }
 
-/* exp(-x) for |x| <= 86: 2^n times a polynomial of the rest; 7.5e-8, and 2e-8 |x| from the product.
- */
-static inline vf vf_exp_minus(vf x) {
-  vf round = vf_fma(x, vf_all((float)-SB_LOG2E), vf_all(SB_ROUND));
-  vf f = vf_fma(x, vf_all((float)-SB_LOG2E), SB_ROUND - round);
-  vf p = vf_fma(f, vf_all(0.00132763525f), vf_all(0.00967565551f));
-  p = vf_fma(p, f, vf_all(0.0555071458f));
-  p = vf_fma(p, f, vf_all(0.240221173f));
-  p = vf_fma(p, f, vf_all(0.693146944f));
-  p = vf_fma(p, f, vf_all(1.00000012f));
-  return (vf)((vi)p + ((vi)round << 23));
-}
-
-/* 1 / d for d in [2^-125, 2^125]: the bits of d subtracted from a constant give r with 1 <= d r <=
- * 9/8; 4.4e-8. */
-static inline vf vf_reciprocal(vf d) {
-  vf r = (vf)(0x7f000000 - (vi)d);
-  vf x = d * r;
-  vf p = vf_fma(x, vf_all(0.741713524f), vf_all(-3.94035292f));
-  p = vf_fma(p, x, vf_all(8.36962891f));
-  p = vf_fma(p, x, vf_all(-8.88503456f));
-  p = vf_fma(p, x, vf_all(4.71404505f));
-  return p * r;
-}
-
 /* sin x and cos x for |x| <= pi / 4; 4e-9. */
 static inline void vf_sincos_eighth(vf x, vf *s, vf *c) {
   vf u = x * x;
@@ -90,31 +72,35 @@ static inline void vf_quarter(vi quarter, vf *s, vf *c) {
   *c = (vf)((vi)cosine ^ ((quarter + 1) & 2) << 30);
 }
 
-/* exp(x) for doubles; 3.7e-18 before rounding. 0 below -708, inf above 709.78, NaN stays. */
-static inline vd vd_exp(vd x) {
-  vd inside = vd_min(vd_all(710.0), vd_max(vd_all(-710.0), x));
-  vd round = vd_fma(inside, vd_all(SB_LOG2E), vd_all(SB_ROUND64));
-  vd n = round - SB_ROUND64;
-  vd r =
-      vd_fma(n, vd_all(-6.93147180369123816490e-01), inside); /* 32 bits of ln 2, then the rest */
-  vd low = n * -1.90821492927058770002e-10;
-  vd top = r;
-  r = r + low;
-  low = low - (r - top); /* what r lost */
-  vd q = vd_fma(r, vd_all(2.4999960690948247e-08), vd_all(2.7630378629526253e-07));
-  q = vd_fma(q, r, vd_all(2.7557587356479724e-06));
-  q = vd_fma(q, r, vd_all(2.4801492762781014e-05));
-  q = vd_fma(q, r, vd_all(0.00019841269504750178));
-  q = vd_fma(q, r, vd_all(0.001388888894392264));
-  q = vd_fma(q, r, vd_all(0.0083333333334956305));
-  q = vd_fma(q, r, vd_all(0.041666666666529191));
-  q = vd_fma(q, r, vd_all(0.1666666666666641));
-  q = vd_fma(q, r, vd_all(0.50000000000000111));
-  vd p = 1.0 + (r + vd_fma(q * r, r, low));
-  vd y = (vd)((vl)p + ((vl)round << 52));
-  y = vd_select(x > 709.78, vd_all(__builtin_inf()), y);
-  y = (vd)((vl)y & ~(x < -708.0));
-  return vd_select(x == x, y, x);
+/* exp(x) of doubles in [-708, 710); 3.7e-18 before rounding. */
+SB_INLINE void vd_exp_inside(const int U, const vd *x, vd *y) {
+  vd round[4], r[4], q[4];
+  EACH(round[u] = vd_fma(x[u], vd_all(SB_LOG2E), vd_all(SB_ROUND64)));
+  EACH(q[u] = round[u] - SB_ROUND64);
+  EACH(r[u] = vd_fma(q[u], vd_all(-6.93147180369123816490e-01), x[u])); /* 32 bits of ln 2: exact */
+  EACH(r[u] = vd_fma(q[u], vd_all(-1.90821492927058770002e-10), r[u]));
+  EACH(q[u] = vd_fma(r[u], vd_all(2.4999960690948247e-08), vd_all(2.7630378629526253e-07)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(2.7557587356479724e-06)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(2.4801492762781014e-05)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.00019841269504750178)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.001388888894392264)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.0083333333334956305)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.041666666666529191)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.1666666666666641)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(0.50000000000000111)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(1.0)));
+  EACH(q[u] = vd_fma(q[u], r[u], vd_all(1.0)));
+  EACH(y[u] = (vd)((vl)q[u] + ((vl)round[u] << 52)));
+}
+
+/* exp(x) of any doubles: 0 below -708, inf above 709.78, NaN stays. */
+SB_INLINE void vd_exp(const int U, const vd *x, vd *y) {
+  vd inside[4];
+  EACH(inside[u] = vd_min(vd_all(710.0), vd_max(vd_all(-708.0), x[u])));
+  vd_exp_inside(U, inside, y);
+  EACH(y[u] = vd_select(x[u] > 709.78, vd_all(__builtin_inf()), y[u]));
+  EACH(y[u] = (vd)((vl)y[u] & ~(x[u] < -708.0)));
+  EACH(y[u] = vd_select(x[u] == x[u], y[u], x[u]));
 }
 
 #endif

@@ -10,137 +10,186 @@
 
 #include "elementary.h"
 
-typedef struct words {
-  vq w[4];
-} words;
+/* Vectors of blocks in the works at once: pairs to be joined, interleaved where registers suffice.
+ */
+enum { PAIRS = SB_BYTES == 64 ? 2 : 1, SETS = 2 * PAIRS, BLOCKS = PAIRS * NF };
 
-/* Ten rounds; when only two words are wanted the last product is left out. */
-static inline __attribute__((always_inline)) words philox(words c, uint64_t key, const int want) {
-  uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-  for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-    vq first = vq_even(c.w[0], vq_all(0xD2511F53u)), second = vq_even(c.w[2], vq_all(0xCD9E8D57u));
-    c = (words){{second >> 32 ^ c.w[1] ^ k0, second, first >> 32 ^ c.w[3] ^ k1, first}};
-    if (round == 9 && want == 2) c.w[2] = c.w[3] = (vq){0};
-  }
-  return c;
-}
-
-/* Root of -2 log u, u = (w + 1/2) 2^-32. Above 1/2 the distance to 1 counts: u = 1 - t, t from the
- * complement of w. Below, u is a mantissa in [1/2, 1) and an exponent <= 0: either way a logarithm
- * of 1 + f, f in [-1/2, 0], with no cancellation. */
-static inline vf radius(vi w) {
-  vi above = w >> 31;
-  vf t = (__builtin_convertvector(w ^ above, vf) + 0.5f) * 0x1p-32f;
-  vi bits = (vi)t;
-  vf mantissa = (vf)((bits & 0x007fffff) | 0x3f000000);
-  vf f = vf_select(above, -t, mantissa - 1.0f);
-  vf exponent = __builtin_convertvector(((bits >> 23) - 126) & ~above, vf);
-  vf p = vf_fma(f, vf_all(1.4411068f), vf_all(1.69580984f));
-  p = vf_fma(p, f, vf_all(1.25766814f));
-  p = vf_fma(p, f, vf_all(0.203538284f));
-  p = vf_fma(p, f, vf_all(0.26961261f));
-  p = vf_fma(p, f, vf_all(-0.242805094f));
-  p = vf_fma(p, f, vf_all(0.333700627f));
-  p = vf_fma(p, f, vf_all(-0.499992847f));
-  vf log1p = vf_fma(p * f, f, f);
-  vf log = vf_fma(exponent, vf_all(0.693147181f), log1p);
-  return vf_sqrt(-2.0f * log);
-}
-
-/* Two independent normals; the angle is taken from the nearest quarter. */
-static inline void box_muller(vi w0, vi w1, vf *x, vf *y) {
-  vf r = radius(w0), s, c;
-  vi quarter = (vi)((vu)w1 + 0x20000000u) >> 30;
-  vi rest = (vi)((vu)w1 << 2) >> 2;
-  vf angle = (__builtin_convertvector(rest, vf) + 0.5f) * 1.46291807926715968e-9f; /* 2 pi / 2^32 */
-  vf_sincos_eighth(angle, &s, &c);
-  vf_quarter(quarter, &s, &c);
-  *x = r * c;
-  *y = r * s;
-}
-
-/* Blocks a and b side by side: low halves of both. */
-static inline vi joined(vq a, vq b) { return (vi)((a & 0xffffffffu) | b << 32); }
-
-/* Pairs (x, y) of the blocks of a, of b. */
-static inline vq pairs_a(vf x, vf y) { return ((vq)x & 0xffffffffu) | (vq)y << 32; }
-static inline vq pairs_b(vf x, vf y) { return (vq)x >> 32 | ((vq)y & ~(uint64_t)0xffffffffu); }
-
-/* Where the blocks stand: particle of each and its number among the blocks of that particle. */
+/* Where the blocks of a vector stand: particle, and number among the blocks of that particle. */
 typedef struct place {
   vq index, block;
 } place;
 
 /* What is the same for all blocks of a call. */
 typedef struct call {
-  uint64_t key, high; /* high: epoch << 24 */
+  vq keys[10][2];      /* of the ten rounds, high and low half of the key */
+  uint64_t high, base; /* epoch << 24; first draw in blocks */
   uint32_t step;
-  uint64_t per, skip, rest; /* blocks of a particle; NF / per; NF % per */
+  uint64_t per, skip, rest; /* blocks of a particle; BLOCKS / per; BLOCKS % per */
 } call;
 
-static inline place next(place p, const call *k) {
-  p.block += k->rest;
-  vq over = (vq)(p.block >= k->per);
-  p.block -= over & k->per;
-  p.index += k->skip - over;
-  return p;
-}
-
-/* NF blocks: out receives want normals of each (2 or 4), block by block. */
-static inline __attribute__((always_inline)) void blocks(const call *k, place a, place b,
-                                                         uint64_t base, const int want,
-                                                         float *out) {
-  words wa = philox((words){{a.index, a.index >> 32 | k->high, vq_all(k->step), a.block + base}},
-                    k->key, want);
-  words wb = philox((words){{b.index, b.index >> 32 | k->high, vq_all(k->step), b.block + base}},
-                    k->key, want);
-  vf n[4];
-  box_muller(joined(wa.w[0], wb.w[0]), joined(wa.w[1], wb.w[1]), &n[0], &n[1]);
-  if (want == 2) {
-    vl_store((int64_t *)(void *)out, (vl)pairs_a(n[0], n[1]));
-    vl_store((int64_t *)(void *)(out + NF), (vl)pairs_b(n[0], n[1]));
-    return;
+/* Ten rounds on all sets; when only two words are wanted the last of the products is left out. */
+SB_INLINE void philox(const call *k, const place *at, const int want, vq w[4][SETS]) {
+  enum { U = SETS };
+  vq first[SETS], second[SETS];
+  EACH(w[0][u] = at[u].index);
+  EACH(w[1][u] = at[u].index >> 32 | k->high);
+  EACH(w[2][u] = vq_all(k->step));
+  EACH(w[3][u] = at[u].block + k->base);
+  for (int round = 0; round < 10; round++) {
+    EACH(first[u] = vq_even(w[0][u], vq_all(0xD2511F53u)));
+    EACH(second[u] = vq_even(w[2][u], vq_all(0xCD9E8D57u)));
+    EACH(w[0][u] = second[u] >> 32 ^ w[1][u] ^ k->keys[round][0]);
+    EACH(w[1][u] = second[u]);
+    if (round == 9 && want == 2) break;
+    EACH(w[2][u] = first[u] >> 32 ^ w[3][u] ^ k->keys[round][1]);
+    EACH(w[3][u] = first[u]);
   }
-  box_muller(joined(wa.w[2], wb.w[2]), joined(wa.w[3], wb.w[3]), &n[2], &n[3]);
-  vq a01 = pairs_a(n[0], n[1]), a23 = pairs_a(n[2], n[3]), b01 = pairs_b(n[0], n[1]),
-     b23 = pairs_b(n[2], n[3]);
-  vf_store(out, (vf)vq_low(a01, a23));
-  vf_store(out + NF, (vf)vq_high(a01, a23));
-  vf_store(out + 2 * NF, (vf)vq_low(b01, b23));
-  vf_store(out + 3 * NF, (vf)vq_high(b01, b23));
 }
 
-/* Copies count blocks of `want` normals to rows of d: the last block of a row is cut. *at: number
- * of the block in its row. */
-static float *copy_rows(int64_t count, const float *from, int want, int d, int *at, float *out) {
+/* r = sqrt(-2 log u), u = (w + 1/2) 2^-32. Above 1/2 the distance to 1 counts: u = 1 - t, t from
+ * the complement of w. Below, u is a mantissa in [1/2, 1) and an exponent <= 0: either way a
+ * logarithm of 1 + f, f in [-1/2, 0], with no cancellation; -2 log(1 + f) = f p(f), 2.3e-8. */
+SB_INLINE void radius(const int U, const vi *w, vf *r) {
+  vi above[SETS], bits[SETS], e[SETS];
+  vf t[SETS], f[SETS], p[SETS];
+  EACH(above[u] = w[u] >> 31);
+  EACH(t[u] = __builtin_convertvector(w[u] ^ above[u], vf));
+  EACH(t[u] = vf_fma(t[u], vf_all(0x1p-32f), vf_all(0x1p-33f)));
+  EACH(bits[u] = (vi)t[u]);
+  EACH(f[u] = (vf)((bits[u] & 0x007fffff) | 0x3f000000) - 1.0f);
+  EACH(f[u] = vf_select(above[u], -t[u], f[u]));
+  EACH(e[u] = ((bits[u] >> 23) - 126) & ~above[u]);
+  EACH(p[u] = vf_fma(f[u], vf_all(-2.88221359f), vf_all(-3.39161968f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(-2.51533628f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(-0.407076567f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(-0.539225221f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(0.485610187f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(-0.667401254f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(0.999985695f)));
+  EACH(p[u] = vf_fma(p[u], f[u], vf_all(-2.0f)));
+  EACH(t[u] = __builtin_convertvector(e[u], vf) * -1.38629436f);
+  EACH(r[u] = vf_sqrt(vf_fma(p[u], f[u], t[u])));
+}
+
+/* x = r cos a, y = r sin a, a = 2 pi (w + 1/2) 2^-32. Half turns change the sign of r; the rest is
+ * an angle v of at most a quarter turn, sin v = v + v q(v^2), 5e-9, cos v = 1 + v^2 q(v^2), 2e-10.
+ */
+SB_INLINE void turned(const int U, const vi *w, vf *r, vf *x, vf *y) {
+  vf v[SETS], q[SETS], s[SETS], c[SETS];
+  EACH(v[u] = __builtin_convertvector((vi)((vu)w[u] << 1) >> 1, vf));
+  EACH(r[u] = (vf)((vi)r[u] ^ (((vi)((vu)w[u] + 0x40000000u)) & INT32_MIN)));
+  EACH(v[u] = vf_fma(v[u], vf_all(1.46291807926715968e-9f), vf_all(7.3145903963357984e-10f)));
+  EACH(q[u] = v[u] * v[u]);
+  EACH(s[u] = vf_fma(q[u], vf_all(2.60005436e-06f), vf_all(-0.000198066147f)));
+  EACH(c[u] = vf_fma(q[u], vf_all(-2.60771031e-07f), vf_all(2.47618864e-05f)));
+  EACH(s[u] = vf_fma(q[u], s[u], vf_all(0.00833301712f)));
+  EACH(c[u] = vf_fma(q[u], c[u], vf_all(-0.00138884038f)));
+  EACH(s[u] = vf_fma(q[u], s[u], vf_all(-0.166666567f)));
+  EACH(c[u] = vf_fma(q[u], c[u], vf_all(0.0416666418f)));
+  EACH(s[u] = q[u] * s[u]);
+  EACH(c[u] = vf_fma(q[u], c[u], vf_all(-0.5f)));
+  EACH(s[u] = vf_fma(s[u], v[u], v[u]));
+  EACH(c[u] = vf_fma(q[u], c[u], vf_all(1.0f)));
+  EACH(x[u] = r[u] * c[u]);
+  EACH(y[u] = r[u] * s[u]);
+}
+
+/* Sets a and b side by side: low halves of both. */
+static inline vi joined(vq a, vq b) { return (vi)((a & 0xffffffffu) | b << 32); }
+
+/* Pairs (x, y) of the blocks of a, of b. */
+static inline vq pairs_a(vf x, vf y) { return ((vq)x & 0xffffffffu) | (vq)y << 32; }
+static inline vq pairs_b(vf x, vf y) { return (vq)x >> 32 | ((vq)y & ~(uint64_t)0xffffffffu); }
+
+static inline void put(float *out, vq x) { vf_store(out, (vf)x); }
+
+/* BLOCKS blocks: out receives want normals of each (2 or 4), block by block. */
+SB_INLINE void blocks(const call *k, const place *at, const int want, float *out) {
+  const int U = PAIRS * want / 2; /* vectors of pairs of words; w0 and w1 come first */
+  vq w[4][SETS];
+  vi one[SETS], two[SETS];
+  vf r[SETS], x[SETS], y[SETS];
+  philox(k, at, want, w);
+  EACH(one[u] = joined(w[u / PAIRS * 2][u % PAIRS * 2], w[u / PAIRS * 2][u % PAIRS * 2 + 1]));
+  EACH(two[u] =
+           joined(w[u / PAIRS * 2 + 1][u % PAIRS * 2], w[u / PAIRS * 2 + 1][u % PAIRS * 2 + 1]));
+  radius(U, one, r);
+  turned(U, two, r, x, y);
+  for (int i = 0; i < PAIRS; i++, out += want * NF) {
+    vq a = pairs_a(x[i], y[i]), b = pairs_b(x[i], y[i]);
+    if (want == 2) {
+      put(out, a), put(out + NF, b);
+    } else {
+      vq a2 = pairs_a(x[PAIRS + i], y[PAIRS + i]), b2 = pairs_b(x[PAIRS + i], y[PAIRS + i]);
+      put(out, vq_low(a, a2)), put(out + NF, vq_high(a, a2));
+      put(out + 2 * NF, vq_low(b, b2)), put(out + 3 * NF, vq_high(b, b2));
+    }
+  }
+}
+
+/* BLOCKS further on. */
+SB_INLINE void advance(const call *k, place *at) {
+  for (int i = 0; i < SETS; i++) {
+    at[i].block += k->rest;
+    vq over = (vq)(at[i].block >= k->per);
+    at[i].block -= over & k->per;
+    at[i].index += k->skip - over;
+  }
+}
+
+/* Rows of one block, cut to d: 1 and 3 known to the compiler, which then finds a fast way. */
+SB_INLINE void cut(int64_t count, const float *from, const int want, const int d, float *out) {
+  for (int64_t i = 0; i < count; i++)
+    for (int c = 0; c < d; c++) out[i * d + c] = from[i * want + c];
+}
+
+/* Copies count blocks of `want` normals to rows of d. *in_row: number of the first one in its row.
+ * Returns the end. */
+SB_INLINE float *copy_rows(int64_t count, const float *from, const int want, int d, int *in_row,
+                           float *out) {
+  if (d <= 4) {
+    if (d == 1) cut(count, from, want, 1, out);
+    if (d == 2) cut(count, from, want, 2, out);
+    if (d == 3) cut(count, from, want, 3, out);
+    if (d == 4) cut(count, from, want, 4, out);
+    return out + count * d;
+  }
+  int left = d - 4 * *in_row;
   for (int64_t i = 0; i < count; i++, from += want) {
-    int left = d - 4 * *at, width = left < want ? left : want;
-    for (int c = 0; c < width; c++) *out++ = from[c];
-    *at = left <= 4 ? 0 : *at + 1;
+    if (left > 4) {
+      memcpy(out, from, 4 * sizeof *out);
+      out += 4, left -= 4;
+    } else {
+      for (int c = 0; c < left; c++) *out++ = from[c];
+      left = d;
+    }
   }
+  *in_row = (d - left) / 4;
   return out;
 }
 
-static inline __attribute__((always_inline)) void run(const call *k, int64_t first, int64_t total,
-                                                      uint64_t base, int d, const int want,
-                                                      float *out) {
-  float buffer[4 * NF] __attribute__((aligned(64)));
-  place a, b;
-  for (int lane = 0; lane < ND; lane++) {
-    a.index[lane] = (uint64_t)first + (uint64_t)lane / k->per,
-    a.block[lane] = (uint64_t)lane % k->per;
-    b.index[lane] = (uint64_t)first + (uint64_t)(lane + ND) / k->per,
-    b.block[lane] = (uint64_t)(lane + ND) % k->per;
+SB_INLINE void run(const call *k, int64_t first, int64_t total, int d, const int want, float *out) {
+  float buffer[4 * BLOCKS] __attribute__((aligned(64)));
+  uint64_t index[BLOCKS], block[BLOCKS];
+  place at[SETS];
+  index[0] = (uint64_t)first, block[0] = 0;
+  for (int i = 1; i < BLOCKS; i++) {
+    uint64_t over = block[i - 1] + 1 == k->per;
+    index[i] = index[i - 1] + over, block[i] = over ? 0 : block[i - 1] + 1;
   }
-  int straight = d == 2 || d % 4 == 0, at = 0;
-  for (int64_t i = 0; i < total; i += NF, a = next(a, k), b = next(b, k)) {
-    int64_t here = total - i < NF ? total - i : NF;
-    if (straight && here == NF) {
-      blocks(k, a, b, base, want, out);
-      out += want * NF;
+  for (int i = 0; i < SETS; i++) {
+    memcpy(&at[i].index, index + i * ND, sizeof(vq));
+    memcpy(&at[i].block, block + i * ND, sizeof(vq));
+  }
+  int straight = d == 2 || d % 4 == 0, in_row = 0;
+  for (int64_t i = 0; i < total; i += BLOCKS, advance(k, at)) {
+    int64_t here = total - i < BLOCKS ? total - i : BLOCKS;
+    if (straight && here == BLOCKS) {
+      blocks(k, at, want, out);
+      out += want * BLOCKS;
     } else {
-      blocks(k, a, b, base, want, buffer);
-      out = copy_rows(here, buffer, want, d, &at, out);
+      blocks(k, at, want, buffer);
+      out = copy_rows(here, buffer, want, d, &in_row, out);
     }
   }
 }
@@ -149,9 +198,18 @@ void KERNEL(normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uin
                      int64_t first_draw, int draws, int d, float *out) {
   if (count <= 0 || draws <= 0 || d <= 0) return;
   uint64_t row = ((uint64_t)d + 3) / 4, per = row * (uint64_t)draws;
-  call k = {key, (uint64_t)epoch << 24, step, per, NF / per, NF % per};
+  call k = {.high = (uint64_t)epoch << 24,
+            .base = (uint64_t)first_draw * row,
+            .step = step,
+            .per = per,
+            .skip = BLOCKS / per,
+            .rest = BLOCKS % per};
+  for (uint32_t i = 0; i < 10; i++) {
+    k.keys[i][0] = vq_all((uint32_t)key + i * 0x9E3779B9u);
+    k.keys[i][1] = vq_all((uint32_t)(key >> 32) + i * 0xBB67AE85u);
+  }
   if (d <= 2)
-    run(&k, first, count * (int64_t)per, (uint64_t)first_draw * row, d, 2, out);
+    run(&k, first, count * (int64_t)per, d, 2, out);
   else
-    run(&k, first, count * (int64_t)per, (uint64_t)first_draw * row, d, 4, out);
+    run(&k, first, count * (int64_t)per, d, 4, out);
 }

@@ -8,52 +8,76 @@
 
 #include "elementary.h"
 
-enum { PAIRS = 128, DIMS = 64 };
+enum { PAIRS = 128, DIMS = 64, MANY = 4 };
 
 /* squares[j] += sum over c < d of (x[c] - y[j][c])^2; d is a constant of the compiler where it is
  * small. */
-static inline __attribute__((always_inline)) void squares_of(const int d, int count, const vd *x,
-                                                             const double *y, int64_t ldy,
-                                                             vd *squares) {
-  for (int j = 0; j < count; j++, y += ldy) {
-    vd sum = squares[j];
-    for (int c = 0; c < d; c++) {
-      vd gap = x[c] - y[c];
-      sum = vd_fma(gap, gap, sum);
-    }
-    squares[j] = sum;
+SB_INLINE void squares_of(const int U, const int d, const vd *x, const double *y, int64_t ldy,
+                          vd *squares) {
+  vd sum[MANY], gap[MANY];
+  EACH(sum[u] = squares[u]);
+  for (int c = 0; c < d; c++) {
+    EACH(gap[u] = x[c] - y[u * ldy + c]);
+    EACH(sum[u] = vd_fma(gap[u], gap[u], sum[u]));
   }
+  EACH(squares[u] = sum[u]);
+}
+
+SB_INLINE void gather_of(const int d, int count, const vd *x, const double *y, int64_t ldy,
+                         vd *squares) {
+  int j = 0;
+  for (; j + MANY <= count; j += MANY) squares_of(MANY, d, x, y + j * ldy, ldy, squares + j);
+  for (; j < count; j++) squares_of(1, d, x, y + j * ldy, ldy, squares + j);
 }
 
 static void gather(int d, int count, const vd *x, const double *y, int64_t ldy, vd *squares) {
   switch (d) {
-    case 1: squares_of(1, count, x, y, ldy, squares); break;
-    case 2: squares_of(2, count, x, y, ldy, squares); break;
-    case 3: squares_of(3, count, x, y, ldy, squares); break;
-    default: squares_of(d, count, x, y, ldy, squares);
+    case 1: gather_of(1, count, x, y, ldy, squares); break;
+    case 2: gather_of(2, count, x, y, ldy, squares); break;
+    case 3: gather_of(3, count, x, y, ldy, squares); break;
+    default: gather_of(d, count, x, y, ldy, squares);
   }
 }
 
-/* Root of a sum of squares: 1 / sqrt by the bits of s and Householder's steps, error 1 ulp or two;
- * sqrt(0) = 0. */
-static inline vd root(vd s) {
-  vd r = (vd)(0x5fe6eb50c7b537a9 - (vl)((vq)s >> 1));
+/* Roots of sums of squares: 1 / sqrt by the bits of s (after Lomont 2003) and Householder's steps,
+ * error 1 ulp or two; sqrt(0) = 0. */
+SB_INLINE void roots(const int U, vd *s) {
+  vd r[MANY], h[MANY], q[MANY];
+  EACH(r[u] = (vd)(0x5fe6eb50c7b537a9 - (vl)((vq)s[u] >> 1)));
   for (int step = 0; step < 2; step++) {
-    vd h = vd_fma(-s * r, r, vd_all(1.0));
-    r = vd_fma(r * h, vd_fma(h, vd_all(0.375), vd_all(0.5)), r);
+    EACH(h[u] = s[u] * r[u]);
+    EACH(h[u] = vd_fma(-h[u], r[u], vd_all(1.0)));
+    EACH(q[u] = vd_fma(h[u], vd_all(0.375), vd_all(0.5)));
+    EACH(h[u] = r[u] * h[u]);
+    EACH(r[u] = vd_fma(h[u], q[u], r[u]));
   }
-  vd y = s * r;
-  vd h = vd_fma(-y, r, vd_all(1.0));
-  y = vd_fma(y * h, vd_all(0.5), y);
-  return y;
+  EACH(s[u] = s[u] * r[u]);
+  EACH(h[u] = vd_fma(-s[u], r[u], vd_all(1.0)));
+  EACH(h[u] = s[u] * h[u]);
+  EACH(s[u] = vd_fma(h[u], vd_all(0.5), s[u]));
 }
 
-/* Adds f(squares[j]) in order of j; scale is that of the Gaussian's exponent, 0 for distances. */
-static inline vd fold(int count, const vd *squares, double scale, vd sum) {
-  if (scale == 0.0)
-    for (int j = 0; j < count; j++) sum += root(squares[j]);
-  else
-    for (int j = 0; j < count; j++) sum += vd_exp(squares[j] * scale);
+/* Adds f(squares[j]) to sum, in order of j. */
+SB_INLINE vd fold_some(const int U, const vd *squares, double scale, vd sum) {
+  vd s[MANY];
+  if (scale == 0.0) {
+    EACH(s[u] = squares[u]);
+    roots(U, s);
+  } else {
+    vd x[MANY];
+    EACH(x[u] = vd_max(vd_all(-708.0), squares[u] * scale));
+    vd_exp_inside(U, x, s);
+    EACH(s[u] = (vd)((vl)s[u] & (x[u] != -708.0)));
+  }
+  EACH(sum += s[u]);
+  return sum;
+}
+
+/* scale: of the Gaussian's exponent, 0 for distances. */
+static vd fold(int count, const vd *squares, double scale, vd sum) {
+  int j = 0;
+  for (; j + MANY <= count; j += MANY) sum = fold_some(MANY, squares + j, scale, sum);
+  for (; j < count; j++) sum = fold_some(1, squares + j, scale, sum);
   return sum;
 }
 

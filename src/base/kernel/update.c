@@ -79,8 +79,9 @@ static inline vf averaged(const sb_adam_step *s, vf e, vf p) {
   return vf_fma(vf_all(s->average), e, (1.0f - s->average) * p);
 }
 
-void KERNEL(adam)(const sb_adam_step *s, int64_t n, const float *g, float *m, float *v, float *p,
-                  float *e) {
+void KERNEL(adam)(const sb_adam_step *given, int64_t n, const float *g, float *m, float *v,
+                  float *p, float *e) {
+  const sb_adam_step own = *given, *s = &own; /* no store below can change it */
   int64_t i = 0;
   for (; i + NF <= n; i += NF) {
     cell x = step(s, vf_load(g + i), (cell){vf_load(m + i), vf_load(v + i), vf_load(p + i)});

@@ -44,6 +44,8 @@ SB_DECLARE(gauss_sum);
 #endif
 #if SB_BYTES > 16
 #include <immintrin.h>
+#elif defined __SSE2__
+#include <emmintrin.h>
 #endif
 
 enum { NF = SB_BYTES / 4, ND = SB_BYTES / 8 }; /* lanes of float and of double */
@@ -83,8 +85,8 @@ static inline vd vd_select(vl where, vd a, vd b) {
   return (vd)((where & (vl)a) | (~where & (vl)b));
 }
 
-/* fma: a b + c. min, max: a NaN in the second argument is the result. even: product of the low
- * halves of 64-bit lanes. */
+/* fma: a b + c. min, max: a NaN in the second argument is the result. clamp: to -most .. most, a
+ * NaN to anything. even: product of the low halves of 64-bit lanes. */
 #if SB_BYTES == 64
 static inline vf vf_fma(vf a, vf b, vf c) {
   return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -97,6 +99,9 @@ static inline vf vf_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m51
 static inline vd vd_max(vd a, vd b) { return (vd)_mm512_max_pd((__m512d)a, (__m512d)b); }
 static inline vd vd_min(vd a, vd b) { return (vd)_mm512_min_pd((__m512d)a, (__m512d)b); }
 static inline vf vf_sqrt(vf a) { return (vf)_mm512_sqrt_ps((__m512)a); }
+static inline vf vf_clamp(vf a, float most) {
+  return (vf)_mm512_range_ps((__m512)a, (__m512)vf_all(most), 2);
+}
 static inline vq vq_even(vq a, vq b) { return (vq)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
 #define SB_LOW  0, 8, 1, 9, 2, 10, 3, 11
 #define SB_HIGH 4, 12, 5, 13, 6, 14, 7, 15
@@ -112,6 +117,9 @@ static inline vf vf_max(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m25
 static inline vd vd_max(vd a, vd b) { return (vd)_mm256_max_pd((__m256d)a, (__m256d)b); }
 static inline vd vd_min(vd a, vd b) { return (vd)_mm256_min_pd((__m256d)a, (__m256d)b); }
 static inline vf vf_sqrt(vf a) { return (vf)_mm256_sqrt_ps((__m256)a); }
+static inline vf vf_clamp(vf a, float most) {
+  return vf_min(vf_all(most), vf_max(vf_all(-most), a));
+}
 static inline vq vq_even(vq a, vq b) { return (vq)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 #define SB_LOW  0, 4, 1, 5
 #define SB_HIGH 2, 6, 3, 7
@@ -122,11 +130,19 @@ static inline vf vf_min(vf a, vf b) { return vf_select(a < b, a, b); }
 static inline vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
 static inline vd vd_max(vd a, vd b) { return vd_select(a > b, a, b); }
 static inline vd vd_min(vd a, vd b) { return vd_select(a < b, a, b); }
+static inline vf vf_clamp(vf a, float most) {
+  return vf_min(vf_all(most), vf_max(vf_all(-most), a));
+}
+#ifdef __SSE2__
+static inline vf vf_sqrt(vf a) { return (vf)_mm_sqrt_ps((__m128)a); }
+static inline vq vq_even(vq a, vq b) { return (vq)_mm_mul_epu32((__m128i)a, (__m128i)b); }
+#else
 static inline vf vf_sqrt(vf a) {
   for (int i = 0; i < NF; i++) a[i] = __builtin_sqrtf(a[i]);
   return a;
 }
 static inline vq vq_even(vq a, vq b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+#endif
 #define SB_LOW  0, 2
 #define SB_HIGH 1, 3
 #endif
