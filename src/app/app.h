@@ -18,6 +18,8 @@ enum { RESUME_NEVER, RESUME_AUTO, RESUME_FILE };
 /* Command line. */
 typedef struct app_line {
   const char *command, *input; /* deck or checkpoint; NULL none */
+  const char *more;            /* the word behind, of help      */
+  unsigned given;              /* bits of the options given     */
   const char *set[MAX_SET];
   int sets;
   int resume, overwrite, dry_run, strict_bits, quiet, verify;
@@ -102,6 +104,21 @@ sb_status app_save(void *self);               /* collective: writes the checkpoi
 sb_status app_load(app *a, const char *path); /* collective: fills the run from a checkpoint */
 sb_status app_load_trained(app *a); /* collective: for commands that need finished networks */
 sb_status app_history(app *a);      /* collective: history.csv, timing.csv */
+
+/* check.c: what tables of keys cannot see in a deck, said before anything is learned or written.
+ * Collective. */
+sb_status app_check(app *a);
+sb_status app_start_check(app *a); /* the table that stage 2 starts from */
+
+/* points.c: tables of points that a user gives: /x [rows, raw], finite numbers. Collective. */
+typedef struct app_points {
+  const char *path; /* borrowed */
+  sb_file *file;
+  int64_t rows;
+} app_points;
+sb_status app_points_open(app *a, const char *path, app_points *out);
+sb_status app_points_read(app *a, const app_points *p, int64_t first, int64_t count, double *x);
+void app_points_close(app_points *p);
 
 /* memory.c: bytes of one rank, and of the files; says no when they do not suffice. */
 sb_status app_predict(app *a);

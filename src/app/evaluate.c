@@ -27,27 +27,18 @@ sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, d
 
 static sb_status read_samples(evaluation *e) {
   app *a = e->a;
-  const int raw = a->run.data->raw, d = a->run.data->d;
+  app_points p;
   char path[1024];
-  int64_t shape[4] = {0};
-  int rank = 0;
-  sb_kind kind;
-  sb_file *f;
   double *x = NULL;
   SB_TRY(app_path(a, "samples.h5", path, sizeof path));
-  SB_TRY(sb_file_open(a->comm, path, &f));
-  sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
-  if (!s && (rank != 2 || shape[1] != raw))
-    s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", path, raw);
-  e->rows = shape[0];
-  if (!s) {
-    sb_status mine = SB_NEW(&x, e->rows * raw, "samples");
-    if (!mine) mine = SB_NEW(&e->sample, e->rows * d, "samples");
-    s = sb_agree(a->comm, mine);
-  }
-  if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, 0, e->rows, x);
+  SB_TRY(app_points_open(a, path, &p));
+  e->rows = p.rows;
+  sb_status s = SB_NEW(&x, e->rows * a->run.data->raw, "samples");
+  if (!s) s = SB_NEW(&e->sample, e->rows * a->run.data->d, "samples");
+  s = sb_agree(a->comm, s);
+  if (!s) s = app_points_read(a, &p, 0, e->rows, x);
   if (!s) sb_affine_forward(&a->run.data->map, e->rows, x, e->sample);
-  sb_file_close(f);
+  app_points_close(&p);
   sb_mem_free(x);
   return s;
 }

@@ -36,17 +36,41 @@ static void usage(void) {
       "stopped early: resubmit\n");
 }
 
-static sb_status help_keys(app *a) {
-  sb_status s = SB_OK;
-  const sb_method *m;
-  for (int i = 0; !s && (m = sb_method_at(i)); i++) {
-    a->method = m;
-    s = sb_mem_new(&a->run.state, 1, m->state_size, "state of the method");
-    if (!s) sb_keys_print(a->section, app_sections(a));
+/* The sections asked for, `name` and those below it (NULL: all), in front; returns their number. */
+static int choose_sections(sb_section *sections, int n, const char *name) {
+  const size_t length = name ? strlen(name) : 0;
+  int kept = 0;
+  for (int i = 0; i < n; i++) {
+    const char *path = sections[i].path;
+    if (!name || (!strncmp(path, name, length) && (path[length] == 0 || path[length] == '.')))
+      sections[kept++] = sections[i];
+  }
+  return kept;
+}
+
+static sb_status no_section(const sb_section *sections, int n, const char *name) {
+  const char *names[MAX_SECTIONS], *near;
+  for (int i = 0; i < n; i++) names[i] = sections[i].path;
+  near = sb_nearest(name, names, n);
+  return sb_fail(SB_USE, "unknown section '%s'%s%s%s", name, near ? " (did you mean '" : "",
+                 near ? near : "", near ? "'?)" : "; help keys names all");
+}
+
+/* Keys of all methods, or of one section of them. */
+static sb_status help_keys(app *a, const char *name) {
+  sb_section chosen[MAX_SECTIONS];
+  int n = 0, found = 0;
+  for (int i = 0; (a->method = sb_method_at(i)); i++) {
+    SB_TRY(sb_mem_new(&a->run.state, 1, a->method->state_size, "state of the method"));
+    n = app_sections(a);
+    memcpy(chosen, a->section, sizeof chosen);
+    const int kept = choose_sections(chosen, n, name);
+    if (kept) sb_keys_print(chosen, kept);
+    found += kept;
     sb_mem_free(a->run.state);
     a->run.state = NULL;
   }
-  return s;
+  return found ? SB_OK : no_section(a->section, n, name);
 }
 
 sb_status app_help(app *a) {
@@ -55,7 +79,7 @@ sb_status app_help(app *a) {
   else if (strcmp(a->line.input, "keys"))
     return sb_fail(SB_USE, "help knows 'keys', not '%s'", a->line.input);
   else
-    return help_keys(a);
+    return help_keys(a, a->line.more);
   return SB_OK;
 }
 
@@ -89,6 +113,7 @@ sb_status app_info(app *a) {
   }
   const size_t n = strlen(a->line.input);
   if (n > 3 && !strcmp(a->line.input + n - 3, ".h5")) return info_file(a);
+  if (a->line.verify) return sb_fail(SB_USE, "--verify is for HDF5 files, not %s", a->line.input);
   SB_TRY(app_open(a));
   sb_say("%s", a->used);
   return SB_OK;

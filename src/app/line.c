@@ -18,16 +18,27 @@ static sb_status unknown(const char *what, const char *word, const char *const *
 }
 
 /* Options: with a value behind = or in the next word (VALUE), with one only behind = (MAYBE),
- * without (FLAG). */
+ * without (FLAG); and the commands that heed them, NULL: all. */
 enum { FLAG, MAYBE, VALUE };
 typedef struct option {
   const char *name;
   int kind;
+  const char *commands;
 } option;
-static const option options[] = {
-    {"--set", VALUE},        {"--resume", MAYBE}, {"--overwrite", FLAG}, {"--dry-run", FLAG},
-    {"--stop-after", VALUE}, {"--at", VALUE},     {"--start", VALUE},    {"--verify", FLAG},
-    {"--version", FLAG},     {"--help", FLAG},    {"--quiet", FLAG},     {"--strict-bits", FLAG}};
+#define TRAINING "run train"
+#define WORKING  "run train sample velocity evaluate"
+static const option options[] = {{"--set", VALUE, NULL},
+                                 {"--resume", MAYBE, TRAINING},
+                                 {"--overwrite", FLAG, WORKING},
+                                 {"--dry-run", FLAG, WORKING},
+                                 {"--at", VALUE, "velocity"},
+                                 {"--start", VALUE, TRAINING " sample"},
+                                 {"--stop-after", VALUE, TRAINING},
+                                 {"--verify", FLAG, "info"},
+                                 {"--version", FLAG, NULL},
+                                 {"--help", FLAG, NULL},
+                                 {"--quiet", FLAG, NULL},
+                                 {"--strict-bits", FLAG, WORKING}};
 #define OPTIONS ((int)(sizeof options / sizeof *options))
 
 static sb_status count(const char *text, int64_t *out) {
@@ -79,9 +90,25 @@ static sb_status read_option(int argc, char **argv, int *i, app_line *l) {
       if (*i + 1 >= argc) return sb_fail(SB_USE, "%s needs a value", names[k]);
       value = argv[++*i];
     }
+    l->given |= 1u << k;
     return apply(l, names[k], value);
   }
   return unknown("option", word, names, OPTIONS);
+}
+
+static int has_word(const char *words, const char *word) {
+  const char *at = strstr(words, word);
+  const size_t n = strlen(word);
+  return at && (at[n] == ' ' || at[n] == 0) && (at == words || at[-1] == ' ');
+}
+
+/* An option that the command would not heed is a mistake. */
+static sb_status check_options(const app_line *l) {
+  for (int k = 0; k < OPTIONS; k++)
+    if (l->given >> k & 1 && options[k].commands && !has_word(options[k].commands, l->command))
+      return sb_fail(SB_USE, "%s is not for the command %s, but for: %s", options[k].name,
+                     l->command, options[k].commands);
+  return SB_OK;
 }
 
 sb_status app_line_read(int argc, char **argv, app_line *out) {
@@ -95,8 +122,8 @@ sb_status app_line_read(int argc, char **argv, app_line *out) {
       out->command = argv[i];
     else if (!out->input)
       out->input = argv[i];
-    else if (!out->at)
-      out->at = argv[i];
+    else if (!out->more && !strcmp(out->command, "help"))
+      out->more = argv[i];
     else
       return sb_fail(SB_USE, "'%s' is one word too many; see sbridge help", argv[i]);
   }
@@ -106,5 +133,5 @@ sb_status app_line_read(int argc, char **argv, app_line *out) {
   if (!command) return unknown("command", out->command, names, n);
   if (command->needs_deck && !out->input)
     return sb_fail(SB_USE, "%s needs a %s", command->name, command->argument);
-  return SB_OK;
+  return check_options(out);
 }

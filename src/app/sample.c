@@ -70,24 +70,15 @@ static sb_status watch_close(watch *w) {
 
 /* Stage 2 from a table: particle i starts at row i of /x, mapped to network coordinates. */
 static sb_status start_from(app *a, sb_particles *cloud) {
-  const char *path = a->line.start ? a->line.start : a->record.start_file;
-  const int raw = a->run.data->raw;
-  int64_t shape[4] = {0};
-  int rank = 0;
-  sb_kind kind;
-  sb_file *f;
+  app_points p;
   double *rows = NULL;
-  if (!path[0])
-    return sb_fail(SB_USE, "sample.start: file needs --start FILE or record.start_file");
-  SB_TRY(sb_file_open(a->comm, path, &f));
-  sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
-  if (!s && (rank != 2 || shape[1] != raw || shape[0] < cloud->n))
-    s = sb_fail(SB_USE, "%s: /x must have %d columns and at least sample.n = %lld rows", path, raw,
-                (long long)cloud->n);
-  if (!s) s = sb_agree(a->comm, SB_NEW(&rows, cloud->count * raw, "starting points"));
-  if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, cloud->first, cloud->count, rows);
+  SB_TRY(app_start_check(a));
+  SB_TRY(app_points_open(a, a->record.start_file, &p));
+  sb_status s =
+      sb_agree(a->comm, SB_NEW(&rows, cloud->count * a->run.data->raw, "starting points"));
+  if (!s) s = app_points_read(a, &p, cloud->first, cloud->count, rows);
   if (!s) sb_affine_forward(&a->run.data->map, cloud->count, rows, cloud->x);
-  sb_file_close(f);
+  app_points_close(&p);
   sb_mem_free(rows);
   return s;
 }

@@ -68,17 +68,20 @@ static sb_status choose_method(app *a) {
   return sb_mem_new(&a->run.state, 1, a->method->state_size, "state of the method");
 }
 
+static sb_status no_preset(const app *a, const char *name, const char *const *names, int n) {
+  const char *near = sb_nearest(name, names, n);
+  return sb_fail(SB_USE, "unknown preset '%s'%s%s%s; see the presets of method %s in sbridge help",
+                 name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
+                 a->method->name);
+}
+
 static sb_status apply_preset(app *a) {
   const char *name = sb_deck_raw(a->deck, "preset"), *names[16];
   const sb_preset *p = a->method->presets;
   int n = 0;
   if (!name || !*name) return SB_OK;
   for (; p && p->name && strcmp(p->name, name); p++) names[n++] = p->name;
-  if (!p || !p->name) {
-    const char *near = sb_nearest(name, names, n);
-    return sb_fail(SB_USE, "unknown preset '%s' of method %s%s%s", name, a->method->name,
-                   near ? "; did you mean " : "", near ? near : "");
-  }
+  if (!p || !p->name) return no_preset(a, name, names, n);
   for (const char *const *set = p->assignments; *set; set++) {
     char key[128];
     snprintf(key, sizeof key, "%.*s", (int)strcspn(*set, "="), *set);
@@ -87,10 +90,24 @@ static sb_status apply_preset(app *a) {
   return SB_OK;
 }
 
+/* What --start says, as keys, so that the used deck repeats the run. */
+static sb_status set_start(sb_deck *deck, const char *file) {
+  char text[2048] = "record.start_file='";
+  size_t n = strlen(text);
+  for (; *file && n + 4 < sizeof text; file++) {
+    text[n++] = *file;
+    if (*file == '\'') text[n++] = '\'';
+  }
+  if (*file) return sb_fail(SB_USE, "--start: this path is too long");
+  strcpy(text + n, "'");
+  SB_TRY(sb_deck_set(deck, "sample.start=file"));
+  return sb_deck_set(deck, text);
+}
+
 sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name) {
   SB_TRY(sb_deck_read(text, length, name, &a->deck));
   for (int i = 0; i < a->line.sets; i++) SB_TRY(sb_deck_set(a->deck, a->line.set[i]));
-  if (a->line.start) SB_TRY(sb_deck_set(a->deck, "sample.start=file"));
+  if (a->line.start) SB_TRY(set_start(a->deck, a->line.start));
   SB_TRY(choose_method(a));
   SB_TRY(apply_preset(a));
   a->sections = app_sections(a);
@@ -101,7 +118,7 @@ sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name
 sb_status app_path(const app *a, const char *name, char *out, int size) {
   const int length = snprintf(out, (size_t)size, "%s/%s", a->options.output, name);
   return length < size ? SB_OK
-                       : sb_fail(SB_USE, "the path %s/%s is too long", a->options.output, name);
+                       : sb_fail(SB_USE, "this path is too long: %s/%s", a->options.output, name);
 }
 
 sb_status app_refuse(app *a, const char *name) {
@@ -179,7 +196,7 @@ sb_status app_start(app *a) {
   a->run.seed = (uint64_t)a->options.seed;
   a->run.method = a->method;
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
-  SB_TRY(app_image_check(a));
+  SB_TRY(app_check(a));
   SB_TRY(app_predict(a));
   SB_TRY(a->method->open(&a->run));
   print_settings(a);

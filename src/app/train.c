@@ -44,8 +44,8 @@ sb_status app_train(app *a) {
   SB_TRY(app_refuse(a, "checkpoint.h5"));
   SB_TRY(app_start(a));
   if (a->line.dry_run) return SB_OK;
-  SB_TRY(prepare(a));
   SB_TRY(take_up(a));
+  SB_TRY(prepare(a));
   return train_all(a);
 }
 

@@ -55,7 +55,7 @@ static void drawn(const survey *s, const double *b, double *scratch, double *out
   }
 }
 
-static void lay_grid(survey *s) {
+static sb_status lay_grid(survey *s) {
   const app_velocity *o = &s->a->velocity;
   const int raw = s->a->run.data->raw;
   s->grid.axes = raw == 3 ? 3 : 2;
@@ -65,8 +65,11 @@ static void lay_grid(survey *s) {
     s->grid.shape[k] = k < s->grid.axes && k < raw ? o->points : 1;
     s->grid.origin[k] = s->grid.shape[k] > 1 ? low : 0;
     s->grid.spacing[k] = s->grid.shape[k] > 1 ? (high - low) / (double)(o->points - 1) : 1;
+    if (!(s->grid.spacing[k] > 0))
+      return sb_fail(SB_USE, "velocity: the grid goes from %g to %g along axis %d", low, high, k);
   }
   s->share = sb_share_of(s->a->comm, sb_grid_points(&s->grid));
+  return SB_OK;
 }
 
 static sb_status allocate(survey *s, int known) {
@@ -150,7 +153,7 @@ static sb_status on_grid(app *a) {
   const int known = a->run.data->mixture != NULL;
   sb_status status = app_view_open(a, &s.view);
   if (!status) status = a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &s.legs);
-  if (!status) lay_grid(&s);
+  if (!status) status = lay_grid(&s);
   if (!status) status = sb_agree(a->comm, allocate(&s, known));
   if (!status) status = look(&s, SB_VIEW_DECK, legs, s.learned);
   if (!status && known) status = look(&s, SB_VIEW_CLOSED, legs, s.exact);
@@ -174,38 +177,53 @@ typedef struct visit {
   double *x, *y, *t, *out; /* [count, raw], [count, d], [count], [count, widest] */
 } visit;
 
-static sb_status read_points(visit *v) {
-  app *a = v->a;
-  const sb_data *data = a->run.data;
+static sb_status make_room(visit *v) {
+  const sb_data *data = v->a->run.data;
+  const int64_t n = v->share.count;
+  SB_TRY(SB_NEW(&v->x, n * data->raw, "points"));
+  SB_TRY(SB_NEW(&v->y, n * data->d, "points"));
+  SB_TRY(SB_NEW(&v->t, n, "times"));
+  return SB_NEW(&v->out, n * data->raw + n * data->d, "fields at points");
+}
+
+static sb_status check_times(const visit *v) {
+  for (int64_t i = 0; i < v->share.count; i++)
+    if (!(v->t[i] >= 0 && v->t[i] <= 1))
+      return sb_fail(SB_USE, "%s: /t: row %lld is %g, not a time in [0, 1]", v->a->line.at,
+                     (long long)(v->share.first + i), v->t[i]);
+  return SB_OK;
+}
+
+static sb_status read_times(visit *v, sb_file *f) {
   int64_t shape[4] = {0};
   int rank = 0;
   sb_kind kind;
-  sb_file *f;
-  SB_TRY(sb_file_open(a->comm, a->line.at, &f));
-  sb_status s = sb_file_shape(f, "/x", &rank, shape, &kind);
-  if (!s && (rank != 2 || shape[1] != data->raw))
-    s = sb_fail(SB_USE, "%s: /x must be a table of %d columns", a->line.at, data->raw);
-  if (!s && !sb_file_has(f, "/t"))
-    s = sb_fail(SB_USE, "%s: /t, a time in [0, 1] for each row of /x, is missing", a->line.at);
-  v->n = shape[0];
+  if (!sb_file_has(f, "/t"))
+    return sb_fail(SB_USE, "%s: /t, a time in [0, 1] for each row of /x, is missing",
+                   v->a->line.at);
+  SB_TRY(sb_file_shape(f, "/t", &rank, shape, &kind));
+  for (int k = 1; k < rank; k++)
+    if (shape[k] != 1) shape[0] = -1;
+  if (shape[0] != v->n)
+    return sb_fail(SB_USE, "%s: /t must have one time for each of the %lld rows of /x",
+                   v->a->line.at, (long long)v->n);
+  SB_TRY(sb_file_get(f, "/t", SB_KIND_F64, v->share.first, v->share.count, v->t));
+  return sb_agree(v->a->comm, check_times(v));
+}
+
+static sb_status read_points(visit *v) {
+  app *a = v->a;
+  app_points p;
+  SB_TRY(app_points_open(a, a->line.at, &p));
+  v->n = p.rows;
   v->share = sb_share_of(a->comm, v->n);
-  const int64_t n = v->share.count;
-  if (!s) {
-    sb_status mine = SB_NEW(&v->x, n * data->raw, "points");
-    if (!mine) mine = SB_NEW(&v->y, n * data->d, "points");
-    if (!mine) mine = SB_NEW(&v->t, n, "times");
-    if (!mine) mine = SB_NEW(&v->out, n * data->raw + n * data->d, "fields at points");
-    s = sb_agree(a->comm, mine);
-  }
-  if (!s) s = sb_file_get(f, "/x", SB_KIND_F64, v->share.first, n, v->x);
-  if (!s) s = sb_file_get(f, "/t", SB_KIND_F64, v->share.first, n, v->t);
-  if (!s) sb_affine_forward(&data->map, n, v->x, v->y);
-  sb_file_close(f);
-  for (int64_t i = 0; !s && i < n; i++)
-    if (!(v->t[i] >= 0 && v->t[i] <= 1))
-      s = sb_fail(SB_USE, "%s: /t of row %lld is not in [0, 1]", a->line.at,
-                  (long long)(v->share.first + i));
-  return sb_agree(a->comm, s);
+  sb_status s =
+      v->n ? sb_agree(a->comm, make_room(v)) : sb_fail(SB_USE, "%s: /x has no rows", p.path);
+  if (!s) s = app_points_read(a, &p, v->share.first, v->share.count, v->x);
+  if (!s) s = read_times(v, p.file);
+  if (!s) sb_affine_forward(&a->run.data->map, v->share.count, v->x, v->y);
+  app_points_close(&p);
+  return s;
 }
 
 /* Calls get for runs of rows that share a time and lie in one tile. */

@@ -61,7 +61,7 @@ static sb_status box(app *a, app_view *v) {
       v->low[k] = fmin(v->low[k], at[k]), v->high[k] = fmax(v->high[k], at[k]);
   }
   for (int k = 0; k < 3; k++) {
-    const double margin = 0.1 * (v->high[k] - v->low[k]);
+    const double width = v->high[k] - v->low[k], margin = width > 0 ? 0.1 * width : 0.5;
     v->low[k] -= margin, v->high[k] += margin;
   }
   sb_mem_free(x);

@@ -44,6 +44,11 @@ sb_status sb_net_options_shape(const sb_net_options *o, int in, int out, int tim
   shape->time = time ? (int)o->time_features : 0;
   if (depth > SB_NET_MAX_DEPTH)
     return sb_fail(SB_USE, "net.widths has %d layers; at most %d", depth, SB_NET_MAX_DEPTH);
+  for (int l = 0; l < o->widths.n; l++)
+    if (o->widths.v[l] != (int)o->widths.v[l])
+      return sb_fail(SB_USE, "net.widths: %g is not a whole number", o->widths.v[l]);
+  if (shape->time % 4 != 0)
+    return sb_fail(SB_USE, "net.time_features is %d, but must be a multiple of 4", shape->time);
   for (int l = 0; l < depth; l++)
     shape->width[l] = o->widths.n ? (int)o->widths.v[l] : (int)o->width;
   return SB_OK;
