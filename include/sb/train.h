@@ -80,7 +80,7 @@ struct sb_task {
   sb_adam adam;
   sb_tape *tape;
   sb_exchange exchange;
-  float *g;        /**< [net.size] gradient of a block, then of the batch (this rank's slice)    */
+  float *g;        /**< [net.size] gradient of the batch, this rank's slice                     */
   double *partial; /**< [chunks] sums of squares of the gradient                                 */
   const char *bad; /**< first tensor that went bad on this rank in this step, or NULL        */
 };

@@ -94,22 +94,11 @@ const float *sb_task_result(const sb_task *task) {
   return task->options->average > 0 ? task->average : task->p;
 }
 
-static const char *bad_tensor(const sb_task *task) {
-  for (int k = 0; k < task->net.slots; k++) {
-    const int64_t end = k + 1 < task->net.slots ? task->net.slot[k + 1].offset : task->net.size;
-    for (int64_t i = task->net.slot[k].offset; i < end; i++)
-      if (!(fabsf(task->g[i]) < 0x1p14f)) return task->net.slot[k].name;
-  }
-  return "?";
-}
-
 void sb_task_backward(sb_task *task, const float *dy) {
-  double clock = sb_clock();
-  sb_tape_backward(task->tape, dy, task->g, NULL);
-  clock = sb_timer(SB_T_BACKWARD, clock);
-  const int bad = sb_kernel()->quantise(task->net.size, task->g, task->exchange.mine);
-  sb_timer(SB_T_UPDATE, clock);
-  if (bad && !task->bad) task->bad = bad_tensor(task);
+  const double clock = sb_clock();
+  const int bad = sb_tape_accumulate(task->tape, dy, task->exchange.mine, NULL);
+  if (bad >= 0 && !task->bad) task->bad = task->net.slot[bad].name;
+  sb_timer(SB_T_BACKWARD, clock);
 }
 
 /* Gradient and loss of this rank's blocks, as integers. */

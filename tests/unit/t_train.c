@@ -12,6 +12,7 @@
 
 #include "sb/comm.h"
 #include "sb/kernel.h"
+#include "sb/log.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
 #include "sb/train.h"
@@ -127,6 +128,7 @@ int main(int argc, char **argv) {
   if (argc > 2) setenv("SB_EMULATE_NODES", argv[2], 1);
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
+  sb_log_start(c->rank, 1);
   const int64_t before = sb_mem_now();
   regression(c), limit(c), poison(c);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
