@@ -64,10 +64,10 @@ typedef struct sb_judge_input {
  *  mmd, sliced_w2, w2, memorisation_ratio. What stands in a metric, and where it comes from:
  *
  *  - Energy distance, mmd, sliced_w2: mean over disjoint blocks of n = m points, each against truth of its own;
- *    standard error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: 95 % quantile of
- *    the mean of as many such values as there are blocks (resampled). floor_train, baseline: bootstraps of the
- *    training rows, and draws of the baseline, against truth. The bandwidth of mmd is the median distance of true
- *    points.
+ *    standard error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: what a perfect
+ *    sampler's value exceeds once in twenty times (a mean of as many such values as there are blocks, resampled).
+ *    floor_train, baseline: bootstraps of the training rows, and draws of the baseline, against truth. The bandwidth
+ *    of mmd is the median distance of true points.
  *  - w2: the same with its own sizes.
  *  - Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order.
  *    Floors are measured on blocks and brought to n and m by the root law.

@@ -1,8 +1,11 @@
 /* The statistics of blocks (energy distance, mmd, sliced_w2, exact w2) and what is said about them.
  *
- * Floor: values of true against true blocks. The value judged is a mean of B blocks, so its
- * quantile is that of means of B values drawn from the floor's with replacement; their spread is
- * widened by (R / (R - 1))^(1/2), what R values lack. */
+ * Floor: R values of true against true blocks. The value judged is a mean of B blocks, so its
+ * quantile is that of means of B values drawn from those R with replacement, spread by (R / (R -
+ * 1))^(1/2) since they lie around their own mean; or that of a normal law, if larger (few values
+ * have no tail). Its distance to the floor is then widened to that of a prediction, which a perfect
+ * sampler exceeds once in twenty times: by (1 + B / R)^(1/2) for the error of the floor, and by the
+ * ratio of Student's to the normal quantile. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +40,18 @@ static int by_value(const void *a, const void *b) {
 double judge_q95(int64_t n, double *values) {
   if (n < 2) return NAN;
   qsort(values, (size_t)n, sizeof *values, by_value);
-  const double at = 0.95 * (double)(n - 1);
+  const double at = 0.95 * (double)(n + 1) -
+                    1; /* a new value is above the k-th of n with chance 1 - k / (n + 1) */
   const int64_t i = (int64_t)at;
-  return values[i] + (at - (double)i) * (values[i + 1] - values[i]);
+  return i >= n - 1 ? values[n - 1] : values[i] + (at - (double)i) * (values[i + 1] - values[i]);
+}
+
+/* From the 95 % quantile of means of B values, as a distance to their mean that R values gave, to
+ * that of a prediction. */
+static double widened(double distance, double floors, double blocks) {
+  const double nu = floors - 1,
+               student = 1 + 0.926 / nu + 0.863 / (nu * nu); /* to 1 % from nu = 4 on */
+  return distance * sqrt(1 + blocks / floors) * student;
 }
 
 sb_status judge_values_new(judge_values *v, const int64_t count[KINDS]) {
@@ -58,10 +70,6 @@ sb_status judge_summarise(const judge *j, const judge_values *v, int use, sb_met
   m->floor_train = judge_mean(v->count[TRAINED], v->of[TRAINED]);
   m->baseline = judge_mean(v->count[BASELINE], v->of[BASELINE]);
   if (floors < 2) return SB_OK;
-  if (blocks == 1) {
-    m->floor_q95 = judge_q95(floors, v->of[FLOOR]);
-    return SB_OK;
-  }
   double *means = NULL;
   const uint64_t key = judge_key(j, KEY_RESAMPLE, use);
   SB_TRY(SB_NEW(&means, RESAMPLES, "evaluation: resampled floor"));
@@ -71,8 +79,10 @@ sb_status judge_summarise(const judge *j, const judge_values *v, int use, sb_met
           v->of[FLOOR][(int64_t)(sb_noise_uniform(key, i, (uint32_t)b, 0) * (double)floors)];
     means[i] /= (double)blocks;
   }
-  const double lacking = sqrt((double)floors / (double)(floors - 1));
-  m->floor_q95 = m->floor + (judge_q95(RESAMPLES, means) - m->floor) * lacking;
+  const double resampled =
+      (judge_q95(RESAMPLES, means) - m->floor) * sqrt((double)floors / (double)(floors - 1));
+  const double normal = 1.645 * deviation(floors, v->of[FLOOR]) / sqrt((double)blocks);
+  m->floor_q95 = m->floor + widened(fmax(resampled, normal), (double)floors, (double)blocks);
   sb_mem_free(means);
   return SB_OK;
 }

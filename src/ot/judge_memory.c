@@ -1,18 +1,19 @@
-/* Memorisation ratio.
+/* Memorisation ratio: how near samples are to training rows, in units of how near fresh true points
+ * are.
  *
- * How near samples are to training rows, in units of how near fresh true points are. The ratio of
- * two means of n and m distances with coefficients of variation v and w has the relative standard
- * error (v^2/n + w^2/m)^(1/2) to first order; the quantile of the floor takes both from the fresh
- * points, and 1.645 of these. */
+ * The logarithm of a ratio of two means of n and m distances with coefficients of variation v and w
+ * has to first order the standard deviation (v^2/n + w^2/m)^(1/2) around 0; the quantile of the
+ * floor takes v = w from fresh points. */
 #include <math.h>
 
 #include "judge.h"
+#include "sb/mathfn.h"
 #include "sb/mem.h"
 
+/* Distances to the nearest training row. */
 typedef struct nearness {
   int64_t n;
-  double mean,
-      variation; /* of the distances to the nearest training row; standard deviation over mean */
+  double mean, variation; /* square of standard deviation over mean */
 } nearness;
 
 /* Collective. */
@@ -32,56 +33,56 @@ static sb_status measure(const judge *j, sb_points a, nearness *out) {
   sb_mem_free(distance);
   if (s) return s;
   const double n = (double)a.n, mean = sum[0] / n;
-  *out = (nearness){a.n, mean, mean > 0 ? sqrt(fmax(sum[1] / n - mean * mean, 0)) / mean : 0};
+  *out = (nearness){a.n, mean, mean > 0 ? fmax(sum[1] / n / (mean * mean) - 1, 0) : 0};
   return SB_OK;
 }
 
 /* Collective. The points that training did not see: held-out rows, else true ones. */
-static sb_status measure_fresh(const judge *j, nearness *fresh, double *floor) {
+static sb_status measure_fresh(const judge *j, nearness *fresh) {
+  if (j->in->held.n) return measure(j, j->in->held, fresh);
+  SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
+  return measure(j, (sb_points){j->size, j->d, j->y}, fresh);
+}
+
+/* Collective. The floor: a second fresh set against the first, or one half of the held-out rows
+ * against the other. */
+static sb_status measure_floor(const judge *j, nearness fresh, double per_n, sb_metric *m) {
   const sb_judge_input *in = j->in;
   const int64_t half = in->held.n / 2;
-  const int d = j->d;
-  *floor = NAN;
-  if (in->held.n) {
-    SB_TRY(measure(j, in->held, fresh));
-  } else {
-    SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
-    SB_TRY(measure(j, (sb_points){j->size, d, j->y}, fresh));
-  }
-  nearness a, b = *fresh;
+  nearness a, b = fresh;
   if (!j->finite && in->fresh.draw) {
     SB_TRY_ALL(j->c, in->fresh.draw(in->fresh.self, 0, j->size, j->x));
-    SB_TRY(measure(j, (sb_points){j->size, d, j->x}, &a));
+    SB_TRY(measure(j, (sb_points){j->size, j->d, j->x}, &a));
   } else if (half) {
-    SB_TRY(measure(j, (sb_points){half, d, in->held.x}, &a));
-    SB_TRY(measure(j, (sb_points){in->held.n - half, d, in->held.x + half * d}, &b));
+    SB_TRY(measure(j, (sb_points){half, j->d, in->held.x}, &a));
+    SB_TRY(measure(j, (sb_points){in->held.n - half, j->d, in->held.x + half * j->d}, &b));
   } else {
     return SB_OK;
   }
-  *floor = a.mean / b.mean;
+  if (!(b.mean > 0)) return SB_OK;
+  m->floor = a.mean / b.mean;
+  m->floor_q95 =
+      sb_exp(1.645 * sqrt((a.variation + b.variation) / 2 * (per_n + 1 / (double)fresh.n)));
   return SB_OK;
 }
 
 sb_status judge_memory(judge *j) {
   const sb_judge_input *in = j->in;
   nearness sample, fresh, baseline;
-  double floor;
   /* Without held-out rows the true points of a table are training rows themselves. */
   if (!in->training.n || (!in->held.n && j->finite)) return SB_OK;
-  SB_TRY(measure_fresh(j, &fresh, &floor));
+  SB_TRY(measure_fresh(j, &fresh));
   if (!(fresh.mean > 0)) return SB_OK;
   const int64_t n = in->sample.n < j->o->size ? in->sample.n : j->o->size;
+  const double per_n = 1 / (double)n;
   SB_TRY(measure(j, (sb_points){n, j->d, in->sample.x}, &sample));
-  const double per_n = 1 / (double)n, per_m = 1 / (double)fresh.n,
-               w2 = fresh.variation * fresh.variation;
   sb_metric *m = judge_metric(j, "memorisation_ratio", n, in->training.n);
   m->value = sample.mean / fresh.mean;
-  m->stderr_ = m->value * sqrt(sample.variation * sample.variation * per_n + w2 * per_m);
-  m->floor = floor;
-  m->floor_q95 = 1 + 1.645 * sqrt(w2 * (per_n + per_m));
+  m->stderr_ = m->value * sqrt(sample.variation * per_n + fresh.variation / (double)fresh.n);
   m->floor_train = 0;
   m->better = SB_TARGET;
   m->target = 1;
+  SB_TRY(measure_floor(j, fresh, per_n, m));
   if (!in->baseline.draw) return SB_OK;
   SB_TRY_ALL(j->c, in->baseline.draw(in->baseline.self, 0, j->size, j->x));
   SB_TRY(measure(j, (sb_points){j->size, j->d, j->x}, &baseline));

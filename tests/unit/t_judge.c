@@ -114,9 +114,9 @@ static void wrong(const sb_comm *c) {
   world w;
   sb_metric m[MOST];
   int n;
-  open_world(&w, 2, 1200, .5, 1);
+  open_world(&w, 2, 1200, .8, 1);
   judge(c, &w, m, &n);
-  tap_close(find(m, n, "mean_error")->value, .5 * sqrt(2), .07,
+  tap_close(find(m, n, "mean_error")->value, .8 * sqrt(2), .07,
             "a shifted sampler: error of the mean");
   for (int i = 0; i < 6; i++)
     if (i != 1) tap_ok(m[i].value > m[i].floor_q95 + 2 * m[i].stderr_, "%s shows it", names[i]);
