@@ -1,10 +1,12 @@
 /* layer: base */
 /** The vector kernels of the hot loops, once per instruction set, chosen by CPU features at run time.
  *
- * src/base/kernel.c is compiled once for each instruction set; src/base/isa.c chooses. Each kernel has a plain reference in
- * tests/unit/t_kernel.c. Bits: the value of one element depends only on its own inputs and on the kernel variant, never on
- * its place in a tile, on the number of rows, or on alignment. All floats; matrices are row-major; a leading dimension ("ld")
- * is in floats. Widths that say "padded" are multiples of SB_LANES and their rows are 64-byte aligned. No libm inside. */
+ * src/base/kernel/ is compiled once for each instruction set; src/base/isa.c chooses. Each kernel has a plain reference
+ * in tests/unit/t_kernel.c. Bits: the value of one element depends only on its own inputs and on the kernel variant,
+ * never on its place in a tile, on the number of rows, or on alignment; avx2 and avx512 give the same bits, generic
+ * (without fused multiply-add) others. All floats; matrices are row-major; a leading dimension ("ld") is in floats.
+ * Widths that say "padded" are multiples of SB_LANES; rows at multiples of 64 bytes are faster, but nothing depends on
+ * it. No libm inside. */
 #ifndef SB_KERNEL_H
 #define SB_KERNEL_H
 #include <stddef.h>
@@ -12,9 +14,9 @@
 
 #include "sb/status.h"
 
-#define SB_LANES 16                                                          /**< padding of every matrix width */
+#define SB_LANES 16 /**< padding of every matrix width */
 #define SB_PAD(n) (((n) + SB_LANES - 1) / SB_LANES * SB_LANES)
-#define SB_BLOCK 64                                                          /**< rows of a tile: data, particles, sums */
+#define SB_BLOCK 64 /**< rows of a tile: data, particles, sums */
 
 /** Activations; sb_act_name gives the deck's words. */
 typedef enum sb_act { SB_ACT_SILU, SB_ACT_RELU, SB_ACT_LEAKY_RELU, SB_ACT_SELU, SB_ACT_TANH, SB_ACT_COUNT } sb_act;
@@ -34,14 +36,15 @@ typedef struct sb_adam_step {
 typedef struct sb_kernels {
   const char *name; /**< "generic", "avx2", "avx512" */
 
-  /** C = A B, or C += A B when add: C [rows, cols], B [depth, cols], cols padded, ldb and ldc padded.
-   *  A[i][k] = a[i * a_row + k * a_col], any strides. Sum in order of k with fused multiply-add, so that C[i][j] does not
-   *  depend on blocking. rows >= 0, depth >= 0. */
-  void (*gemm)(int rows, int cols, int depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_col, const float *b, ptrdiff_t ldb,
-               float *c, ptrdiff_t ldc, int add);
+  /** C = A B, or C += A B when add: C [rows, cols], B [depth, cols], cols padded. A[i][k] = a[i * a_row + k * a_col].
+   *  Each element is one chain in order of k, sum = fma(A[i][k], B[k][j], sum) from 0 or from C (generic: product, then
+   *  sum), so that it does not depend on blocking. Any strides, but only a_col = 1 (A as it lies) and a_row = 1 (A
+   *  transposed) are fast. C overlaps neither A nor B. rows >= 0, depth >= 0. */
+  void (*gemm)(int rows, int cols, int depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_col, const float *b,
+               ptrdiff_t ldb, float *c, ptrdiff_t ldc, int add);
 
-  /** Rows of z [rows, cols padded, ld cols]: z = f(z + bias) in place; slope (may be NULL) receives f'(z + bias), same shape.
-   *  bias [cols]. */
+  /** Rows of z [rows, cols padded, ld cols]: z = f(z + bias) in place; slope (may be NULL) receives f'(z + bias), same
+   *  shape. bias [cols]. Relative error <= 2e-6 where |z + bias| <= 16, of the slope 3e-6 absolute. NaN stays NaN. */
   void (*activate)(sb_act f, int rows, int cols, const float *bias, float *z, float *slope);
 
   /** z[i][j] += bias[j], [rows, cols padded]. */
@@ -53,33 +56,36 @@ typedef struct sb_kernels {
   /** out[j] = sum over i of z[i][j], in order of i; z [rows, cols padded]. */
   void (*column_sum)(int rows, int cols, const float *z, float *out);
 
-  /** y = exp(x), any n; x > 88.7 gives inf, x < -87.3 gives 0, NaN stays. Relative error <= 2e-7. x == y allowed. */
+  /** y = exp(x), any n; x > 88.72 gives inf, x < -87.3 gives 0, NaN stays. Relative error <= 2e-7. x == y allowed. */
   void (*exp)(int64_t n, const float *x, float *y);
   /** Double: y = exp(x), relative error <= 4e-16, 0 below -708, inf above 709.78. x == y allowed. */
   void (*exp64)(int64_t n, const double *x, double *y);
-  /** s = sin x, c = cos x for |x| <= 1e5, absolute error <= 2e-7 (argument reduction in double or three parts). Any n. */
+  /** s = sin x, c = cos x for |x| <= 1e5, absolute error <= 2e-7. Any n; x, s, c are different arrays. */
   void (*sincos)(int64_t n, const float *x, float *s, float *c);
 
   /** Normals by Philox4x32-10 and Box-Muller. out[((i * draws) + j) * d + c], i < count, j < draws, c < d:
    *  block b = c / 4 of particle first + i, draw first_draw + j has counter
    *  { lo32(index), hi24(index) | epoch << 24, step, (first_draw + j) * ceil(d / 4) + b }, words w0..w3:
    *  pair (w0, w1) gives components 4b, 4b+1 (r cos, r sin), pair (w2, w3) gives 4b+2, 4b+3;
-   *  u = (w0 + 0.5) 2^-32, r = sqrt(-2 log u), angle = 2 pi (w1 + 0.5) 2^-32. Error <= 1e-6 of the double formula in r < 6.7. */
-  void (*normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uint32_t step, int64_t first_draw, int draws, int d,
-                  float *out);
+   *  u = (w0 + 0.5) 2^-32, r = sqrt(-2 log u), angle = 2 pi (w1 + 0.5) 2^-32. Error <= 1e-6 of the double formula.
+   *  A call costs about 30 ns before the first normal: ask for a tile, not for a particle. */
+  void (*normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uint32_t step, int64_t first_draw, int draws,
+                  int d, float *out);
 
-  /** sum[i] += round(g[i] 2^36) as integers; returns 1 when any |g[i]| >= 2^14 or is not a number, else 0. Any n. */
+  /** sum[i] += round(g[i] 2^36) as integers; returns 1 when any |g[i]| >= 2^14 or is not a number, else 0 (the sums are
+   *  worthless then). Any n. */
   int (*quantise)(int64_t n, const float *g, int64_t *sum);
-  /** g[i] = sum[i] 2^-36 (rounded to float), then sum[i] = 0. */
+  /** g[i] = sum[i] 2^-36 (rounded to float), then sum[i] = 0. Any n. */
   void (*restore)(int64_t n, int64_t *sum, float *g);
 
-  /** One Adam step on n parameters: g *= clip; g += coupled p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
+  /** One Adam step on n parameters, any n: g *= clip; g += coupled p; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
    *  p = (1 - decay) p - rate m / (sqrt(v scale2) + epsilon); e = average e + (1-average) p  (e may be NULL). */
   void (*adam)(const sb_adam_step *s, int64_t n, const float *g, float *m, float *v, float *p, float *e);
 
-  /** out[i] = sum over j < m, in order of j, of |x_i - y_j|_2, for i < n; x [n, d], y [m, d] row-major, double. Energy distance. */
+  /** out[i] = sum over j < m, in order of j, of |x_i - y_j|_2, for i < n; x [n, d], y [m, d] row-major, double.
+   *  Relative error 1e-14; distances between 1e-150 and 1e150, or 0. Eight x_i go together: n small wastes. */
   void (*distance_sum)(int64_t n, int64_t m, int d, const double *x, const double *y, double *out);
-  /** out[i] = sum over j of exp(-|x_i - y_j|^2 / (2 h^2)), the same shapes. */
+  /** out[i] = sum over j of exp(-|x_i - y_j|^2 / (2 h^2)), h > 0, the same shapes. */
   void (*gauss_sum)(int64_t n, int64_t m, int d, double h, const double *x, const double *y, double *out);
 } sb_kernels;
 

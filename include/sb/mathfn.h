@@ -1,12 +1,12 @@
 /* layer: base */
-/** Elementary functions in double that give the same bits everywhere: no libm, explicit fused multiply-add. */
+/** Elementary functions in double that give the same bits everywhere: only +, -, *, / and no libm. */
 #ifndef SB_MATHFN_H
 #define SB_MATHFN_H
 
-/** Relative error <= 1 ulp-ish (4e-16). sb_exp: 0 below -745, inf above 709.78. sb_log(0) = -inf, negative: NaN. */
+/** Relative error <= 4e-16. sb_exp: 0 below -745.2, inf above 709.78. sb_log(0) = -inf, negative: NaN. */
 double sb_exp(double x);
 double sb_log(double x);
-/** sin and cos for |x| <= 1e5, absolute error <= 4e-16. */
+/** sin and cos for |x| <= 1e5, absolute error <= 4e-16; NaN beyond 1e9. */
 void sb_sincos(double x, double *s, double *c);
 /** log(1 + exp(x)) without overflow or cancellation. */
 double sb_softplus(double x);

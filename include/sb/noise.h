@@ -1,8 +1,9 @@
 /* layer: base */
 /** Counter-based noise: it belongs to the particle and the step, never to the rank (DESIGN: same bits).
  *
- * Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011; Random123). A stream is the 64-bit hash of (seed, purpose, case, replicate,
- * outer counters); inside a stream the counter is {index low, index high 24 bits | epoch 8, step, draw * ceil(d/4) + block}.
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011; Random123). A stream is the 64-bit hash of (seed, purpose, case,
+ * replicate, outer counters); inside a stream the counter is {index low, index high 24 bits | epoch 8, step,
+ * draw * ceil(d/4) + block}.
  * There is no generator state. Changing anything here changes every result: raise SB_NOISE_LAYOUT. */
 #ifndef SB_NOISE_H
 #define SB_NOISE_H
@@ -44,10 +45,10 @@ void sb_noise_normals(uint64_t key, int64_t first, int count, uint32_t step, int
 /** The same in double (values are the float normals). */
 void sb_noise_normals64(uint64_t key, int64_t first, int count, uint32_t step, int d, double *out);
 
-/** Uniform in (0, 1), 53 bits, word pair `which` (0, 1) of block 0. */
+/** Uniform in (0, 1), (k + 1/2) 2^-52, from the word pair `which` (0, 1) of block 0. */
 double sb_noise_uniform(uint64_t key, int64_t index, uint32_t step, int which);
 
-/** Image of i under a keyed permutation of 0 .. n-1 (balanced Feistel network, cycle walking); epoch chooses the permutation. */
+/** Image of i under a keyed permutation of 0 .. n-1 (balanced Feistel network, cycle walking), one for each epoch. */
 int64_t sb_noise_permute(uint64_t key, int64_t n, uint32_t epoch, int64_t i);
 
 #endif

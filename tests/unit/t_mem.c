@@ -8,6 +8,10 @@
 #include "sb/status.h"
 #include "tap.h"
 
+/* The address sanitizer ends the program where malloc would say no, unless told otherwise. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+
 static void test_blocks(void) {
   int64_t start = sb_mem_now();
   double *x[20];
