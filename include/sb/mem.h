@@ -18,6 +18,9 @@ sb_status sb_mem_new(void *out, int64_t count, size_t size, const char *label);
 /** Frees a block of sb_mem_new; NULL is fine. */
 void sb_mem_free(void *block);
 
+/** Counts memory that came from elsewhere (a window of MPI): bytes > 0 taken, < 0 given back. */
+void sb_mem_count(int64_t bytes);
+
 /** Bytes allocated now, and at most so far, by this process. */
 int64_t sb_mem_now(void);
 int64_t sb_mem_peak(void);

@@ -63,6 +63,8 @@ typedef struct sb_recorder_options {
  * allocated here, none later. */
 sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64_t n,
                            sb_recorder **out);
+/** Bytes that sb_recorder_open allocates on a rank that owns `tracked` of the recorded particles. */
+int64_t sb_recorder_bytes(const sb_recorder_options *o, int64_t tracked);
 /** Collective. Positions x and velocities v [count, d] of this rank's particles first ..
  * first+count-1, raw coordinates: its share, or at least those of it that are recorded. v NULL:
  * zeros. Buffered; a full part is written, committed and the XDMF rewritten. After a failure every

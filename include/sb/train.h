@@ -89,8 +89,8 @@ struct sb_task {
 int64_t sb_history_lines(const sb_train_options *o);
 sb_status sb_task_open(const sb_comm *c, sb_task *task);
 void sb_task_close(sb_task *task);
-/** Bytes of one rank that sb_task_open allocates. */
-int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o);
+/** Bytes that sb_task_open allocates on the rank of a node that holds what is shared. */
+int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o);
 /** Gradient of sum(dy * y) of the tape's last forward, added to the step's exact sum. For the loss function. */
 void sb_task_backward(sb_task *task, const float *dy);
 /** The parameters to sample with: best, average or last as the options say. */

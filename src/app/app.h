@@ -120,6 +120,9 @@ sb_status app_points_open(app *a, const char *path, app_points *out);
 sb_status app_points_read(app *a, const app_points *p, int64_t first, int64_t count, double *x);
 void app_points_close(app_points *p);
 
+/* Frames in one file of trajectories: no more than the run has. */
+int64_t app_part_frames(const app *a, int legs);
+
 /* memory.c: bytes of one rank, and of the files; says no when they do not suffice. */
 sb_status app_predict(app *a);
 

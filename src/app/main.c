@@ -1,11 +1,13 @@
 /* sbridge: learns and samples Schrödinger bridges. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app.h"
 #include "sb/about.h"
 #include "sb/clock.h"
 #include "sb/dense.h"
 #include "sb/log.h"
+#include "sb/mem.h"
 
 const app_command app_commands[] = {
     {"run", "DECK", "train, sample, velocity, evaluate: the whole job", 1, app_run},
@@ -26,11 +28,22 @@ static sb_status obey(app *a) {
   return command->run(a);
 }
 
+/* SB_FAIL=memory:RANK:K (tests): the K-th allocation of that rank fails. See sb/file.h for others.
+ */
+static void fail_on_purpose(const sb_comm *c) {
+  const char *text = getenv("SB_FAIL");
+  int rank;
+  long k;
+  if (text && sscanf(text, "memory:%d:%ld", &rank, &k) == 2 && rank == c->rank)
+    sb_mem_fail_after(k - 1);
+}
+
 int main(int argc, char **argv) {
   app a = {.steps_left = -1};
   sb_blas_settle(argv);
   sb_clock_start();
   sb_status s = sb_comm_start(&argc, &argv, &a.comm);
+  if (!s) fail_on_purpose(a.comm);
   if (!s) s = app_line_read(argc, argv, &a.line);
   sb_log_start(a.comm ? a.comm->rank : 0, a.line.quiet);
   sb_about_start(argc, argv);

@@ -18,6 +18,11 @@ typedef struct watch {
   double *middle;  /* [count, raw] positions after the first of two legs, or NULL */
 } watch;
 
+int64_t app_part_frames(const app *a, int legs) {
+  const int64_t all = legs * a->record.frames + 1;
+  return a->record.part_frames < all ? a->record.part_frames : all;
+}
+
 static int wants_frame(const watch *w, int leg, const sb_leg *l, int64_t step) {
   const int64_t f = w->a->record.frames;
   if (!w->recorder) return 0;
@@ -55,7 +60,7 @@ static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
   SB_TRY_ALL(a->comm, s);
   if (most == 0) return SB_OK;
   const sb_recorder_options o = {
-      a->options.output, "trajectories", 1, most, a->record.part_frames, raw,
+      a->options.output, "trajectories", 1, most, app_part_frames(a, legs), raw,
       projection,        a->parent};
   return sb_recorder_open(a->comm, &o, cloud->n, &w->recorder);
 }

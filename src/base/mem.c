@@ -16,6 +16,11 @@ static int due(void) {
   return countdown-- == 0;
 }
 
+void sb_mem_count(int64_t bytes) {
+  now += bytes;
+  if (now > peak) peak = now;
+}
+
 sb_status sb_mem_new(void *out, int64_t count, size_t size, const char *label) {
   void *none = NULL;
   memcpy(out, &none,
@@ -31,8 +36,7 @@ sb_status sb_mem_new(void *out, int64_t count, size_t size, const char *label) {
                    (double)bytes / 1048576.0, (double)now / 1048576.0);
   memset(base, 0, whole);
   memcpy(base, &whole, sizeof whole);
-  now += (int64_t)whole;
-  if (now > peak) peak = now;
+  sb_mem_count((int64_t)whole);
   char *block = base + LINE;
   memcpy(out, &block, sizeof block);
   return SB_OK;

@@ -18,7 +18,10 @@ static sb_status allocate(const sb_comm *c, int64_t bytes, sb_shared *out) {
   SB_TRY(sb_mpi(MPI_Win_shared_query(out->window->win, 0, &size, &unit, &mine),
                 "MPI_Win_shared_query"));
   out->data = (char *)mine + (64 - (intptr_t)mine % 64) % 64;
-  if (c->node_rank == 0) __builtin_memset(out->data, 0, (size_t)bytes);
+  if (c->node_rank == 0) {
+    __builtin_memset(out->data, 0, (size_t)bytes);
+    sb_mem_count(bytes);
+  }
   return SB_OK;
 }
 
@@ -60,8 +63,8 @@ sb_status sb_shared_complete(const sb_comm *c, sb_shared *s, int64_t n, int64_t 
 }
 
 void sb_shared_free(const sb_comm *c, sb_shared *s) {
-  (void)c;
   if (s->window && s->window->win != MPI_WIN_NULL) MPI_Win_free(&s->window->win);
+  if (s->data && c->node_rank == 0) sb_mem_count(-s->bytes);
   if (s->window) sb_mem_free(s->window);
   *s = (sb_shared){0};
 }

@@ -144,7 +144,13 @@ static sb_status prepare(const sb_comm *c, const sb_recorder_options *o, int64_t
   SB_TRY(SB_NEW(&r->paths, r->most * SB_PICTURE_MOST, "names of recorded arrays"));
   SB_TRY(SB_NEW(&r->cols, r->most * SB_PICTURE_MOST + SB_PICTURE_FIXED, "recorded arrays"));
   return SB_NEW(&r->data, r->most * r->picture.count * sb_picture_width(&r->picture),
-                "recorded frames (record.part_steps fewer need less)");
+                "recorded frames (record.part_frames fewer need less)");
+}
+
+int64_t sb_recorder_bytes(const sb_recorder_options *o, int64_t tracked) {
+  const sb_picture picture = {.d = o->d, .velocity = 1, .projection = o->projection};
+  return o->frames_per_part * (tracked * sb_picture_width(&picture) * 8 +
+                               SB_PICTURE_MOST * (int64_t)(sizeof(sb_column) + sizeof(char[64])));
 }
 
 /* Nobody should learn after hours of computing that the file was there before. */

@@ -21,10 +21,10 @@ static int64_t report_every(const sb_train_options *o) {
 
 int64_t sb_history_lines(const sb_train_options *o) { return o->steps / report_every(o) + 2; }
 
-int64_t sb_task_bytes(const sb_net *net, const sb_train_options *o) {
-  const int64_t blocks = 5 + (o->keep == SB_KEEP_BEST);
-  return net->size * blocks * (int64_t)sizeof(float) +
-         (net->size + SPARE) * (int64_t)sizeof(int64_t) +
+int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o) {
+  const int64_t sums =
+      (c->node_size > 1 ? c->node_size + 1 : 1) * (net->size + SPARE) * (int64_t)sizeof(int64_t);
+  return net->size * (5 + (o->keep == SB_KEEP_BEST)) * (int64_t)sizeof(float) + sums +
          sb_history_lines(o) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) +
          sb_tape_bytes(net, 1);
 }
