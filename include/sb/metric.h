@@ -59,6 +59,9 @@ typedef struct sb_judge_input {
   const char *stage;  /**< of the metrics; NULL: ""                                                        */
 } sb_judge_input;
 
+/** Largest dimension in which covariances are compared. */
+#define SB_JUDGE_COV 1024
+
 /** Collective. Appends to out (at most `most`, *n counts) the metrics that can be had: mean_error |mean - true mean|,
  *  covariance_error (Frobenius norm of the difference over that of the true one; d <= SB_JUDGE_COV), energy_distance,
  *  mmd, sliced_w2, w2, memorisation_ratio. What stands in a metric, and where it comes from:
@@ -75,10 +78,9 @@ typedef struct sb_judge_input {
  *    1 is like fresh points, 0 is copies. floor: the same for other fresh points (for halves of the held-out rows).
  *    floor_train is 0 by construction. Left out where fresh points cannot be told from training rows.
  *
- *  A source that has only `most` rows gives blocks that share no row, and its floors are random splits of the true and
- *  fresh rows together. SB_BAD names row and column of a sample that is not finite; SB_USE: fewer than 2 samples or 2
- *  true points, no room in out. */
-#define SB_JUDGE_COV 1024
+ *  A source that has only `most` rows gives blocks that share no row (of those that fit 64 MiB), and its floors are
+ *  random splits of the true and fresh rows together. SB_BAD names row and column of a sample that is not finite;
+ *  SB_USE: fewer than 2 samples or 2 true points, no room in out. */
 sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_input *in, sb_metric *out, int most,
                    int *n);
 /** Bytes per rank and seconds (rough) that sb_judge will take. */

@@ -14,6 +14,8 @@
 /* Blocks of the training floor and of the baseline, of which only means are wanted; and of w2. */
 #define SIDE_BLOCKS    5
 #define W2_SIDE_BLOCKS 2
+/* Coordinates of a table's rows that are kept, of each of its two sources. */
+#define POOL_MOST (INT64_C(1) << 23)
 /* Replicates of truth from here on stand against fresh points, not in the blocks. */
 #define FLOOR_FIRST (INT64_C(1) << 20)
 
@@ -57,9 +59,7 @@ sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m) {
   return out;
 }
 
-/* --- Points
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- Points ---------------------------------------------------------------------------------- */
 
 static sb_status check(const char *what, int64_t n, int d, const double *x) {
   for (int64_t i = 0; i < n * d; i++)
@@ -114,16 +114,16 @@ sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double 
   return judge_truth(j, r, rows, y);
 }
 
-/* --- Sizes
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- Sizes ----------------------------------------------------------------------------------- */
 
 static void plan(judge *j) {
   const sb_judge_options *o = j->o;
   const sb_judge_input *in = j->in;
-  const int64_t n_true = in->truth.most ? in->truth.most : INT64_MAX / 4;
-  const int64_t n_fresh =
-      in->fresh.draw ? (in->fresh.most ? in->fresh.most : INT64_MAX / 4) : n_true;
+  const int64_t room = largest(2 * SB_BLOCK, POOL_MOST / j->d);
+  const int64_t n_true = in->truth.most ? least(in->truth.most, room) : INT64_MAX / 4;
+  const int64_t n_fresh = !in->fresh.draw  ? n_true
+                          : in->fresh.most ? least(in->fresh.most, room)
+                                           : INT64_MAX / 4;
   const int64_t limit = least(in->sample.n, n_true), half = (n_true + n_fresh) / 2;
   j->finite = in->truth.most > 0 || (in->fresh.draw && in->fresh.most > 0);
   const int64_t blocks = largest(1, least(o->blocks, limit / SB_BLOCK));

@@ -5,10 +5,15 @@
  * has to first order the standard deviation (v^2/n + w^2/m)^(1/2) around 0; the quantile of the
  * floor takes v = w from fresh points. */
 #include <math.h>
+#include <string.h>
 
 #include "judge.h"
+#include "sb/kernel.h"
 #include "sb/mathfn.h"
 #include "sb/mem.h"
+#include "sb/noise.h"
+
+#define WORK 4e10 /* coordinates compared in one search */
 
 /* Distances to the nearest training row. */
 typedef struct nearness {
@@ -37,25 +42,37 @@ static sb_status measure(const judge *j, sb_points a, nearness *out) {
   return SB_OK;
 }
 
-/* Collective. The points that training did not see: held-out rows, else true ones. */
-static sb_status measure_fresh(const judge *j, nearness *fresh) {
-  if (j->in->held.n) return measure(j, j->in->held, fresh);
-  SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
-  return measure(j, (sb_points){j->size, j->d, j->y}, fresh);
+/* Rows that are looked at, so that a search through pictures ends. */
+static int64_t affordable(const judge *j, int64_t n) {
+  const double rows = WORK / ((double)j->in->training.n * j->d);
+  const int64_t most = rows < SB_BLOCK ? SB_BLOCK : rows > 1e15 ? INT64_MAX : (int64_t)rows;
+  return n < most ? n : most;
+}
+
+/* Not collective. n held-out rows in a keyed order (their own may have a meaning): sb_mem_new. */
+static sb_status choose_held(const judge *j, int64_t n, double **out) {
+  const sb_points held = j->in->held;
+  const uint64_t key = judge_key(j, KEY_SPLIT, -1);
+  const size_t row = (size_t)j->d * sizeof **out;
+  SB_TRY(SB_NEW(out, n * j->d, "memorisation: held-out rows"));
+  for (int64_t i = 0; i < n; i++)
+    memcpy(*out + i * j->d, held.x + sb_noise_permute(key, held.n, 0, i) * j->d, row);
+  return SB_OK;
 }
 
 /* Collective. The floor: a second fresh set against the first, or one half of the held-out rows
  * against the other. */
-static sb_status measure_floor(const judge *j, nearness fresh, double per_n, sb_metric *m) {
-  const sb_judge_input *in = j->in;
-  const int64_t half = in->held.n / 2;
+static sb_status measure_floor(const judge *j, sb_points held, nearness fresh, double per_n,
+                               sb_metric *m) {
+  const sb_source second = j->in->fresh;
+  const int64_t half = held.n / 2, n = affordable(j, j->size);
   nearness a, b = fresh;
-  if (!j->finite && in->fresh.draw) {
-    SB_TRY_ALL(j->c, in->fresh.draw(in->fresh.self, 0, j->size, j->x));
-    SB_TRY(measure(j, (sb_points){j->size, j->d, j->x}, &a));
+  if (!j->finite && second.draw) {
+    SB_TRY_ALL(j->c, second.draw(second.self, 0, n, j->x));
+    SB_TRY(measure(j, (sb_points){n, j->d, j->x}, &a));
   } else if (half) {
-    SB_TRY(measure(j, (sb_points){half, j->d, in->held.x}, &a));
-    SB_TRY(measure(j, (sb_points){in->held.n - half, j->d, in->held.x + half * j->d}, &b));
+    SB_TRY(measure(j, (sb_points){half, j->d, held.x}, &a));
+    SB_TRY(measure(j, (sb_points){held.n - half, j->d, held.x + half * j->d}, &b));
   } else {
     return SB_OK;
   }
@@ -66,14 +83,14 @@ static sb_status measure_floor(const judge *j, nearness fresh, double per_n, sb_
   return SB_OK;
 }
 
-sb_status judge_memory(judge *j) {
+/* Collective. held: points that training did not see. */
+static sb_status compare(judge *j, sb_points held) {
   const sb_judge_input *in = j->in;
+  const int64_t size = affordable(j, j->size);
   nearness sample, fresh, baseline;
-  /* Without held-out rows the true points of a table are training rows themselves. */
-  if (!in->training.n || (!in->held.n && j->finite)) return SB_OK;
-  SB_TRY(measure_fresh(j, &fresh));
+  SB_TRY(measure(j, held, &fresh));
   if (!(fresh.mean > 0)) return SB_OK;
-  const int64_t n = in->sample.n < j->o->size ? in->sample.n : j->o->size;
+  const int64_t n = affordable(j, in->sample.n < j->o->size ? in->sample.n : j->o->size);
   const double per_n = 1 / (double)n;
   SB_TRY(measure(j, (sb_points){n, j->d, in->sample.x}, &sample));
   sb_metric *m = judge_metric(j, "memorisation_ratio", n, in->training.n);
@@ -82,10 +99,22 @@ sb_status judge_memory(judge *j) {
   m->floor_train = 0;
   m->better = SB_TARGET;
   m->target = 1;
-  SB_TRY(measure_floor(j, fresh, per_n, m));
+  SB_TRY(measure_floor(j, held, fresh, per_n, m));
   if (!in->baseline.draw) return SB_OK;
-  SB_TRY_ALL(j->c, in->baseline.draw(in->baseline.self, 0, j->size, j->x));
-  SB_TRY(measure(j, (sb_points){j->size, j->d, j->x}, &baseline));
+  SB_TRY_ALL(j->c, in->baseline.draw(in->baseline.self, 0, size, j->x));
+  SB_TRY(measure(j, (sb_points){size, j->d, j->x}, &baseline));
   m->baseline = baseline.mean / fresh.mean;
   return SB_OK;
+}
+
+sb_status judge_memory(judge *j) {
+  const sb_judge_input *in = j->in;
+  const int64_t n = affordable(j, in->held.n ? in->held.n : j->size);
+  double *own = NULL;
+  /* Without held-out rows the true points of a table are training rows themselves. */
+  if (!in->training.n || (!in->held.n && j->finite)) return SB_OK;
+  sb_status s = sb_agree(j->c, in->held.n ? choose_held(j, n, &own) : judge_truth(j, 0, n, j->y));
+  if (!s) s = compare(j, (sb_points){n, j->d, own ? own : j->y});
+  sb_mem_free(own);
+  return s;
 }

@@ -12,7 +12,8 @@
 #include "sb/metric.h"
 #include "squares.h"
 
-#define TILE 64
+#define TILE  64
+#define CHUNK (1 << 21) /* coordinates of the set that are laid out at a time */
 
 typedef struct place {
   double along; /* the widest coordinate */
@@ -72,8 +73,8 @@ static double least_in_tile(const strips *f, int64_t t, const double *x, double 
   return best;
 }
 
-/* Squared distance from x to its nearest point. */
-static double search(const strips *f, const double *x) {
+/* Squared distance from x to its nearest point, if less than best, else best. */
+static double search(const strips *f, const double *x, double best) {
   const double along = x[f->axis];
   int64_t below = 0, above = f->tiles; /* the tiles below .. above-1 begin at or before x */
   while (above - below > 1) {
@@ -83,7 +84,6 @@ static double search(const strips *f, const double *x) {
     else
       above = middle;
   }
-  double best = HUGE_VAL;
   while (below >= 0 || above < f->tiles) {
     const double down = below < 0 ? HUGE_VAL : fmax(along - f->high[below], 0);
     const double up = above >= f->tiles ? HUGE_VAL : fmax(f->low[above] - along, 0);
@@ -94,6 +94,14 @@ static double search(const strips *f, const double *x) {
   return best;
 }
 
+static sb_status check(const char *what, sb_points p) {
+  for (int64_t i = 0; i < p.n * p.d; i++)
+    if (!isfinite(p.x[i]))
+      return sb_fail(SB_BAD, "nearest point: row %lld, column %lld of the %s set is %g",
+                     (long long)(i / p.d), (long long)(i % p.d), what, p.x[i]);
+  return SB_OK;
+}
+
 sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double *out) {
   if (a.d != b.d || a.d < 1 || b.n < 1)
     return sb_fail(
@@ -101,22 +109,26 @@ sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double
         "nearest of %lld points in dimension %d: none to choose from, or not of dimension %d",
         (long long)b.n, b.d, a.d);
   const sb_share own = sb_share_of(c, a.n);
-  strips f = {.d = a.d, .tiles = (b.n + TILE - 1) / TILE};
+  const int64_t most = CHUNK / a.d > TILE ? CHUNK / a.d : TILE, chunk = b.n < most ? b.n : most;
+  const int64_t tiles = (chunk + TILE - 1) / TILE;
+  strips f = {.d = a.d};
   place *order = NULL;
-  int64_t bad = 0;
-  sb_status s = SB_NEW(&order, b.n, "nearest point: order");
-  if (!s) s = SB_NEW(&f.y, f.tiles * a.d * TILE, "nearest point: tiles");
-  if (!s) s = SB_NEW(&f.low, f.tiles, "nearest point: ranges");
-  if (!s) s = SB_NEW(&f.high, f.tiles, "nearest point: ranges");
-  for (int64_t i = 0; i < b.n * b.d; i++) bad += !isfinite(b.x[i]);
-  for (int64_t i = 0; i < a.n * a.d; i++) bad += !isfinite(a.x[i]);
-  if (!s && bad)
-    s = sb_fail(SB_BAD, "nearest point: %lld coordinates are not finite", (long long)bad);
-  if (!s) {
-    f.axis = widest(b);
-    lay(&f, b, order);
-    for (int64_t i = 0; i < own.count; i++) out[i] = sqrt(search(&f, a.x + (own.first + i) * a.d));
+  sb_status s = check("first", a);
+  if (!s) s = check("second", b);
+  if (!s) s = SB_NEW(&order, chunk, "nearest point: order");
+  if (!s) s = SB_NEW(&f.y, tiles * a.d * TILE, "nearest point: tiles");
+  if (!s) s = SB_NEW(&f.low, tiles, "nearest point: ranges");
+  if (!s) s = SB_NEW(&f.high, tiles, "nearest point: ranges");
+  for (int64_t i = 0; i < own.count; i++) out[i] = HUGE_VAL;
+  for (int64_t j = 0; j < b.n && !s; j += chunk) {
+    const sb_points part = {b.n - j < chunk ? b.n - j : chunk, b.d, b.x + j * b.d};
+    f.axis = widest(part);
+    f.tiles = (part.n + TILE - 1) / TILE;
+    lay(&f, part, order);
+    for (int64_t i = 0; i < own.count; i++)
+      out[i] = search(&f, a.x + (own.first + i) * a.d, out[i]);
   }
+  for (int64_t i = 0; i < own.count; i++) out[i] = sqrt(out[i]);
   s = sb_agree(c, s);
   sb_mem_free(f.high);
   sb_mem_free(f.low);
