@@ -30,7 +30,7 @@ try:
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 except ImportError as missing:
-    sys.exit(f"plot: {missing}; `make deps` installs numpy, h5py and matplotlib for {sys.executable} or names what is needed")
+    sys.exit(f"plot: {missing}; `make deps` installs it for {sys.executable} or names what is needed")
 
 
 class Refused(Exception):
@@ -41,7 +41,7 @@ class Absent(Exception):
     """Why a picture is left out."""
 
 
-# --- Style: colours of Okabe and Ito, and maps whose lightness only falls, so that all readers can tell them apart ------
+# --- Style: colours of Okabe and Ito, and maps whose lightness only falls, which all readers can tell apart --
 
 
 def ramp(*colours):
@@ -66,7 +66,7 @@ STYLE = {
     "legend.handlelength": 1.6, "pdf.fonttype": 42,
 }
 
-# --- Reading ------------------------------------------------------------------------------------------------------------
+# --- Reading --------------------------------------------------------------------------------------------------------
 
 MOST = 20_000_000  # numbers of one dataset that are looked at
 
@@ -126,7 +126,8 @@ class Run:
             keep = self.axes or list(range(d))
             return (lambda rows: rows[:, keep]), [coordinate(i) for i in keep]
         mean, axes, part = principal_axes(self.clouds[0][1], 4)
-        return (lambda rows: (rows - mean) @ axes.T), [f"principal axis {i + 1} ({100 * p:.0f} %)" for i, p in enumerate(part)]
+        labels = [f"principal axis {i + 1} ({100 * p:.0f} %)" for i, p in enumerate(part)]
+        return (lambda rows: (rows - mean) @ axes.T), labels
 
     @functools.cached_property
     def report(self):
@@ -138,7 +139,7 @@ class Run:
             raise Refused(f"{path}: not JSON") from None
 
     def energy_distance(self, stages):
-        """A line on how far the draws after a stage are from the truth, and how far perfect ones would be; or nothing."""
+        """How far the draws after a stage are from the truth, and how far perfect ones would be; or nothing."""
         for m in self.report.get("metrics", []):
             if m.get("name") == "energy_distance" and m.get("stage") in stages and m.get("value") is not None:
                 floor = "" if m.get("floor_q95") is None else f" (perfect < {m['floor_q95']:.1g})"
@@ -148,7 +149,13 @@ class Run:
 
 def steps(file):
     """Groups /step_000000 ... of a file in order of time."""
-    return sorted((g for name, g in file.items() if name.startswith("step_")), key=lambda g: (g.attrs["leg"], g.attrs["t"]))
+    groups = [group for name, group in file.items() if name.startswith("step_")]
+    return sorted(groups, key=lambda group: (group.attrs["leg"], group.attrs["t"]))
+
+
+def spaced(number):
+    """12 345"""
+    return f"{number:,.0f}".replace(",", "\u2009")
 
 
 def coordinate(i):
@@ -156,7 +163,7 @@ def coordinate(i):
     return f"$x_{{{i + 1}}}$"
 
 
-# --- Densities on grids -------------------------------------------------------------------------------------------------
+# --- Densities on grids ---------------------------------------------------------------------------------------------
 
 
 def box_of(clouds, margin=0.08):
@@ -187,8 +194,8 @@ def damping(shape, h):
 def bandwidth(counts):
     """Standard deviation, in cells, of the Gaussian kernel for a histogram: least-squares cross-validation.
 
-    Minimises the integral of f^2 less twice the mean of f at the points, f there without the point itself. Both follow from
-    the power spectrum. Tries fractions of what would be best for a normal law.
+    Minimises the integral of f^2 less twice the mean of f at the points, f there without the point itself. Both follow
+    from the power spectrum. Tries fractions of what would be best for a normal law.
     """
     n, d = counts.sum(), counts.ndim
     power = np.abs(np.fft.rfftn(counts)) ** 2 / (counts.size * n ** 2)
@@ -209,7 +216,7 @@ def bandwidth(counts):
 
 
 def kernel_density(points, low, high, cells):
-    """Density of points [n, d], d = 1 or 2, at cell centres of a box: the centres' coordinates, and f [cells] * d, y first."""
+    """Density of points [n, d], d = 1 or 2, at cell centres of a box: their coordinates, and f [cells] * d, y first."""
     pad = 0.15 * (high - low)  # the smoothing is periodic; what it wraps around lies outside of the picture
     low, high = low - pad, high + pad
     counts = np.histogramdd(points, cells, list(zip(low, high)))[0].T
@@ -238,7 +245,7 @@ def principal_axes(rows, most):
     return mean, axes / np.linalg.norm(axes, axis=1, keepdims=True), variance[:-most - 1:-1] / variance.sum()
 
 
-# --- Parts of pictures --------------------------------------------------------------------------------------------------
+# --- Parts of pictures ----------------------------------------------------------------------------------------------
 
 
 def canvas(rows, columns, height, **options):
@@ -271,7 +278,7 @@ def frame(axes, low, high):
 
 def remark(axes, text):
     """A small line between the axes and their title."""
-    axes.annotate(text, (0.5, 1), (0, 2.5), xycoords="axes fraction", textcoords="offset points", ha="center", fontsize=6, color=DIM)
+    axes.annotate(text, (0.5, 1), (0, 2.5), "axes fraction", "offset points", ha="center", fontsize=6, color=DIM)
 
 
 def field_image(axes, x, y, f, cmap, **options):
@@ -281,7 +288,7 @@ def field_image(axes, x, y, f, cmap, **options):
     return axes.imshow(f, origin="lower", extent=extent, cmap=cmap, interpolation="bilinear", aspect="auto", **options)
 
 
-# --- density and corner -------------------------------------------------------------------------------------------------
+# --- density and corner ---------------------------------------------------------------------------------------------
 
 
 def draw_density(run):
@@ -299,8 +306,8 @@ def draw_density(run):
         frame(axes, low, high)
         axes.set_xlabel(labels[0])
         axes.set_title(name, pad=11)
-        note = run.energy_distance({"Data": [], "After stage 1": ["1"]}.get(name, ["", "2"])) or f"{len(rows):,} points".replace(",", "\u2009")
-        remark(axes, note)
+        stages = {"Data": [], "After stage 1": ["1"]}.get(name, ["", "2"])
+        remark(axes, run.energy_distance(stages) or f"{spaced(len(rows))} points")
     row[0].set_ylabel(labels[1])
     bar(figure, image, row[-1], "density (1/x²)", extend="max")
     return figure
@@ -339,8 +346,8 @@ def draw_corner(run):
         marginal(axes, [rows[:, these] for rows in clouds], low[these], high[these])
         axes.tick_params(labelbottom=i == count - 1, labelleft=j == 0 and i > 0)
         axes.set(xlabel=labels[j] if i == count - 1 else None, ylabel=labels[i] if j == 0 and i > 0 else None)
-    handles = [(plt.Rectangle((0, 0), 1, 1, fc="#C4C4C4", lw=0), "data"), (plt.Line2D([], [], color=BLUE, lw=1.3), "draws")]
-    grid[0, -1].legend(*zip(*handles[-len(clouds):]), loc="upper right", fontsize=9)
+    keys = [plt.Rectangle((0, 0), 1, 1, fc="#C4C4C4", lw=0), plt.Line2D([], [], color=BLUE, lw=1.3)]
+    grid[0, -1].legend(keys[-len(clouds):], ["data", "draws"][-len(clouds):], loc="upper right", fontsize=9)
     return figure
 
 
@@ -357,13 +364,14 @@ def marginal(axes, clouds, low, high):
         open_box(axes)
         return
     if len(clouds) > 1:
-        steps_of_grey = levels(data, [0.1, 0.5, 0.95])
-        axes.contourf(*at, data, levels=[*steps_of_grey, 2 * data.max()], colors=["#E4E4E4", "#CFCFCF", "#B4B4B4"][-len(steps_of_grey):])
+        edges = levels(data, [0.1, 0.5, 0.95])
+        greys = ["#E4E4E4", "#CFCFCF", "#B4B4B4"][-len(edges):]
+        axes.contourf(*at, data, levels=[*edges, 2 * data.max()], colors=greys)
     axes.contour(*at, draws, levels=levels(draws, [0.1, 0.5, 0.95]), colors=BLUE, linewidths=0.8)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
 
 
-# --- samples ------------------------------------------------------------------------------------------------------------
+# --- samples --------------------------------------------------------------------------------------------------------
 
 SHEET = 8, 16  # pictures on a sheet: rows, and columns in all
 
@@ -375,7 +383,7 @@ def draw_samples(run):
     if len(image) not in (2, 3) or np.prod(image) != draws.shape[1]:
         raise Refused(f"{run.folder / 'samples.h5'}: pictures of shape {image} do not have {draws.shape[1]} numbers")
     known = run.samples.get("training", draws)
-    near = nearest(run.samples)
+    near = run.samples.get("nearest", draws[:0])
     rows, columns = SHEET
     pairs = min(len(near), rows * 4)
     wide = -(-pairs // rows)
@@ -389,7 +397,8 @@ def draw_samples(run):
         both = np.concatenate([show(draws[:pairs]), show(near[:pairs])], axis=2)
         parts.append(("Draws | nearest training rows", sheet(both, rows, 2)))
     widths = [part.shape[1] for _, part in parts]
-    figure, (row,) = canvas(1, len(parts), WIDTH * parts[0][1].shape[0] / (1.03 * sum(widths)) + 0.3, gridspec_kw={"width_ratios": widths})
+    height = WIDTH * parts[0][1].shape[0] / (1.03 * sum(widths)) + 0.3
+    figure, (row,) = canvas(1, len(parts), height, gridspec_kw={"width_ratios": widths})
     figure.set_constrained_layout_pads(wspace=0.05)
     for axes, (title, part) in zip(row, parts):
         axes.imshow(part, interpolation="nearest")
@@ -398,16 +407,8 @@ def draw_samples(run):
     return figure
 
 
-def nearest(samples):
-    """The training rows [k, d] nearest to the first draws: as the run found them, else among those at hand."""
-    if "nearest" in samples or "training" not in samples:
-        return samples.get("nearest", samples["x"][:0])
-    x, known = samples["x"][:SHEET[0] * 4], samples["training"]
-    return known[((known ** 2).sum(axis=1) - 2 * x @ known.T).argmin(axis=1)]
-
-
 def pictures(x, image):
-    """Rows x [n, pixels] in 0 .. 1 as colours [n, height, width, 3]; image: (rows, columns), with channels last or first."""
+    """Rows x [n, pixels] as colours [n, height, width, 3]; image: (rows, columns), with channels last or first."""
     x = x.reshape(len(x), *image)
     if len(image) == 3 and image[0] in (1, 3) and image[2] not in (1, 3):
         x = np.moveaxis(x, 1, 3)
@@ -425,7 +426,7 @@ def sheet(x, rows, gap):
     return out
 
 
-# --- trajectories -------------------------------------------------------------------------------------------------------
+# --- trajectories ---------------------------------------------------------------------------------------------------
 
 
 def read_frames(run):
@@ -473,8 +474,9 @@ def paths(axes, leg, t, at, width):
         of = np.flatnonzero(leg == k)
         to = np.minimum(of + 1, len(leg) - 1)
         pieces = np.stack([at[of], at[to]], axis=2).reshape(-1, 2, 2)
-        axes.add_collection(LineCollection(pieces, array=np.repeat(t[of], at.shape[1]), cmap=STAGES[k % 2], norm=plt.Normalize(0, 1),
-                                           linewidths=width, alpha=0.85, capstyle="round", rasterized=True))
+        lines = LineCollection(pieces, array=np.repeat(t[of], at.shape[1]), cmap=STAGES[k % 2], norm=plt.Normalize(0, 1),
+                               linewidths=width, alpha=0.85, capstyle="round", rasterized=True)
+        axes.add_collection(lines)
     axes.autoscale()
 
 
@@ -484,7 +486,8 @@ def plane(axes, leg, t, x, labels):
     start = x[0, :1] if np.ptp(x[0], axis=0).max() == 0 else x[0]
     axes.scatter(*start.T, s=12, c=INK, marker="s", lw=0, zorder=4, label="start")
     if leg.max() > 0:
-        axes.scatter(*x[np.flatnonzero(leg == 1)[0]].T, s=10, c="w", edgecolors=STAGES[0](0.9), lw=0.7, zorder=3, label="end of stage 1")
+        change = x[np.flatnonzero(leg == 1)[0]]
+        axes.scatter(*change.T, s=10, c="w", edgecolors=STAGES[0](0.9), lw=0.7, zorder=3, label="end of stage 1")
     axes.scatter(*x[-1].T, s=11, c=[STAGES[leg.max() % 2](0.95)], lw=0, zorder=3, label="end")
     low, high = x.min(axis=(0, 1)), x.max(axis=(0, 1))
     frame(axes, *square(low - 0.04 * (high - low), high + 0.04 * (high - low)))
@@ -492,19 +495,21 @@ def plane(axes, leg, t, x, labels):
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 0.99), ncol=3, handletextpad=0, columnspacing=1, borderpad=0.3)
 
 
-# --- velocity -----------------------------------------------------------------------------------------------------------
+# --- velocity -------------------------------------------------------------------------------------------------------
 
 INSIDE = 0.98  # the law's mass in the region that matters
 
 
 def read_field(run, file, leg):
-    """The last time of a leg: leg, t; points x [nx], y [ny], labels; velocity (and exact) [ny, nx, 2]; density [ny, nx], inside [ny, nx].
+    """The last time of a leg: leg, t; points x [nx], y [ny], labels; velocity, exact (of known laws) [ny, nx, 2];
+    density [ny, nx], of the law where it is known, else of the draws; inside [ny, nx], where it has mass.
 
-    Of a grid with three axes: the middle plane. The density is that of the law, where it is known, else that of the draws.
+    Of a grid with three axes: the middle plane.
     """
     group = [g for g in steps(file) if g.attrs["leg"] == leg][-1]
     nz, ny, nx = group["velocity"].shape[:3]
-    x, y = (origin + spacing * np.arange(n) for origin, spacing, n in zip(file["grid"].attrs["origin"], file["grid"].attrs["spacing"], (nx, ny)))
+    grid = file["grid"].attrs
+    x, y = (grid["origin"][i] + grid["spacing"][i] * np.arange(n) for i, n in enumerate((nx, ny)))
     out = {"leg": int(leg), "t": float(group.attrs["t"]), "x": x, "y": y}
     out["labels"] = [f"principal axis {i + 1}" if "projection" in file else coordinate(i) for i in range(2)]
     for name in ("velocity", "exact"):
@@ -540,7 +545,8 @@ def draw_velocity(run):
     shape = (len(fields), 3) if known else (1, len(fields))
     x, y = fields[0]["x"], fields[0]["y"]
     ratio = np.ptp(y) / np.ptp(x) if alike((x[0], y[0]), (x[-1], y[-1])) else 1
-    figure, grid = canvas(*shape, shape[0] * (1.93 * ratio + 0.3) + 0.4 if known else 3.1 * ratio + 0.8, sharex=True, sharey=True)
+    height = len(fields) * (1.93 * ratio + 0.3) + 0.4 if known else 3.1 * ratio + 0.8
+    figure, grid = canvas(*shape, height, sharex=True, sharey=True)
     for k, f in enumerate(fields):
         row = grid[k] if known else grid[0, k:k + 1]
         longest = usual(np.linalg.norm(f.get("exact", f["velocity"]), axis=2), f["density"])
@@ -585,9 +591,10 @@ def arrows(axes, f, v, longest):
     step = every[1] * (x[1] - x[0])
     if axes.get_aspect() == "auto":  # directions as they are seen
         v = v * [1, np.ptp(x) / np.ptp(y)]
+    shape = dict(width=0.0045, headwidth=3.2, headlength=3.6, headaxislength=3.3, minlength=0.5)
     for there, colour in ((~f["inside"][some], FAINT), (f["inside"][some], INK)):
-        axes.quiver(at_x[there], at_y[there], *v[there].T, color=colour, pivot="mid", angles="uv", units="width", scale_units="x",
-                    scale=longest / (1.25 * step), width=0.0045, headwidth=3.2, headlength=3.6, headaxislength=3.3, minlength=0.5)
+        axes.quiver(at_x[there], at_y[there], *v[there].T, color=colour, pivot="mid", angles="uv", units="width",
+                    scale_units="x", scale=longest / (1.25 * step), **shape)
 
 
 def error_map(figure, axes, f):
@@ -610,7 +617,8 @@ def velocity_curves(fields):
     for axes, f in zip(row, fields):
         inside = f["inside"][0]
         x, p = f["x"], f["density"][0]
-        axes.fill_between(x, 0.97 * p / p.max(), color=GREY, lw=0, transform=axes.get_xaxis_transform(), label="density")
+        across = axes.get_xaxis_transform()
+        axes.fill_between(x, 0.97 * p / p.max(), color=GREY, lw=0, transform=across, label="density")
         if "exact" in f:
             axes.plot(x, f["exact"][0, :, 0], color=INK, lw=1.6, ls=(0, (4, 1.5)), label="exact")
         axes.plot(x, f["velocity"][0, :, 0], color=BLUE, lw=1.2, label="learned")
@@ -624,32 +632,35 @@ def velocity_curves(fields):
     return figure
 
 
-# --- loss ---------------------------------------------------------------------------------------------------------------
+# --- loss -----------------------------------------------------------------------------------------------------------
 
 
 def draw_loss(run):
     with run.open("checkpoint.h5") as file:
-        networks = [(data.id.get_offset(), name, data[()]) for name, data in file.get("history", {}).items() if len(data)]
+        history = [data for data in file.get("history", {}).values() if len(data)]
+        history.sort(key=lambda data: data.id.get_offset())  # in the order of training
+        networks = [(data.name.split("/")[-1], data[()]) for data in history]
     if not networks:
         raise Absent("checkpoint.h5 has no history")
     figure, (row,) = canvas(1, len(networks), 2.4)
-    for axes, (_, name, lines) in zip(row, sorted(networks, key=lambda n: n[:2])):
+    for axes, (name, lines) in zip(row, networks):
         step, loss, validation = lines.T[:3]
         axes.plot(step, loss, color=BLUE, lw=0.9, label="training")
         if np.isfinite(validation).any():
             axes.plot(step, validation, color=ORANGE, lw=0.9, label="validation")
         late = lines[step > 0.02 * step[-1], 1:3]
         low, high = np.nanmin(late), np.nanmax(late)  # the fall of the first steps would hide the rest
-        axes.set(title=f"{name} network", xlabel="step", xlim=(0, step[-1]), ylim=(low - 0.05 * (high - low), high + 0.05 * (high - low)))
+        pad = 0.05 * (high - low) + 1e-12
+        axes.set(title=f"{name} network", xlabel="step", xlim=(0, step[-1]), ylim=(low - pad, high + pad))
         axes.xaxis.set_major_locator(plt.MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(plt.FuncFormatter(lambda v, _: f"{v:,.0f}".replace(",", "\u2009")))
+        axes.xaxis.set_major_formatter(plt.FuncFormatter(lambda number, _: spaced(number)))
         open_box(axes)
     row[0].set_ylabel("loss")
     row[-1].legend()
     return figure
 
 
-# --- Command line -------------------------------------------------------------------------------------------------------
+# --- Command line ---------------------------------------------------------------------------------------------------
 
 PICTURES = {"density": draw_density, "corner": draw_corner, "samples": draw_samples, "trajectories": draw_trajectories,
             "velocity": draw_velocity, "loss": draw_loss}
@@ -693,7 +704,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="where pictures go (default: the same folder)")
     parser.add_argument("--format", choices=["png", "pdf"], default="png")
     parser.add_argument("--axes", type=numbers, metavar="I,J,...",
-                        help="coordinates shown, counted from 0 (default: the first; above four dimensions principal axes)")
+                        help="coordinates shown, counted from 0 (default: the first; principal axes when d > 4)")
     options = parser.parse_args()
     plt.rcParams.update(STYLE)
     try:

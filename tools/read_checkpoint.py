@@ -14,8 +14,8 @@ As a library:
   model.networks["score"](y, t)
 
 Points are rows in raw coordinates, those of the data's file. Scores and ratios are functions of network coordinates
-y = stretch (axes ((x - shift) scale)), as in the file that `sbridge velocity CHECKPOINT --at POINTS.h5` writes. The numbers
-agree with the program's to rounding (1e-6): networks are computed in double here, in float there.
+y = stretch (axes ((x - shift) scale)), as in the file that `sbridge velocity CHECKPOINT --at POINTS.h5` writes. The
+numbers agree with the program's to rounding (1e-6): networks are computed in double here, in float there.
 
 Needs numpy and h5py. Exit status: 0 done, 1 wrong data or files, 2 wrong command line.
 """
@@ -27,7 +27,7 @@ try:
     import h5py
     import numpy as np
 except ImportError as missing:
-    sys.exit(f"read_checkpoint: {missing}; `make deps` installs numpy and h5py for {sys.executable} or names what is needed")
+    sys.exit(f"read_checkpoint: {missing}; `make deps` installs them for {sys.executable} or names what is needed")
 
 SCHEMA = 1  # newest that is understood
 ROWS = 16384  # points at a time
@@ -37,7 +37,7 @@ class Refused(Exception):
     """What is wrong with the input, for the user."""
 
 
-# --- Networks -----------------------------------------------------------------------------------------------------------
+# --- Networks -------------------------------------------------------------------------------------------------------
 
 ACTIVATIONS = {
     "silu": lambda z: z / (1 + np.exp(-np.clip(z, -700, 700))),
@@ -57,14 +57,14 @@ def frequencies(count, ratio):
 def features(t, count):
     """Features [n, count] of times t [n]: sines, then cosines, of w t and of v s, where s grows as -log(1 - t).
 
-    A quarter of the frequencies are those of s. Frequencies, s and the products are rounded to float, as in the program.
+    A quarter of the frequencies are those of s. Frequencies, s and products are rounded to float, as in the program.
     """
     t = np.asarray(t, np.float32)
     end = max(1, count // 8)
     left = np.maximum(1 - t.astype(float), 0)
     s = (-np.log(left + 1e-3) / math.log(1000)).astype(np.float32)
-    arguments = np.concatenate([t[:, None] * frequencies(count // 2 - end, 200 / math.pi), s[:, None] * frequencies(end, 4)], axis=1)
-    arguments = arguments.astype(float)
+    whole, late = frequencies(count // 2 - end, 200 / math.pi), frequencies(end, 4)
+    arguments = np.concatenate([t[:, None] * whole, s[:, None] * late], axis=1).astype(float)
     return np.concatenate([np.sin(arguments), np.cos(arguments)], axis=1)
 
 
@@ -110,7 +110,7 @@ class Network:
         return a
 
 
-# --- Checkpoints --------------------------------------------------------------------------------------------------------
+# --- Checkpoints ----------------------------------------------------------------------------------------------------
 
 
 def read_deck(text):
@@ -157,7 +157,7 @@ class Checkpoint:
         if "schema" not in file.attrs or "deck" not in file:
             raise Refused(f"{self.path}: is not a checkpoint of sbridge")
         if file.attrs["schema"] > SCHEMA:
-            raise Refused(f"{self.path}: has schema {file.attrs['schema']}, this reader knows up to {SCHEMA}: use a newer one")
+            raise Refused(f"{self.path}: has schema {file.attrs['schema']}, newer than {SCHEMA}: use a newer reader")
         self.method = file.attrs["method"]
         self.deck = read_deck(file["deck"].asstr()[()])
         self.rows = int(file["data/n"][0])
@@ -221,7 +221,7 @@ class Checkpoint:
         return np.clip(self.network("ratio")(y)[:, 0], -clip, clip)
 
     def score(self, x, t):
-        """Score [n, d], a function of network coordinates, at raw points x [n, raw] and times t ([n] or a number)."""
+        """Score [n, d] in network coordinates at raw points x [n, raw] and times t ([n] or a number)."""
         return in_rows(lambda x, t: self.score_at(self.to_network(x), t), x, t)
 
     def log_ratio(self, x):
@@ -229,7 +229,7 @@ class Checkpoint:
         return in_rows(lambda x, t: self.log_ratio_at(self.to_network(x)), x, 0.0)
 
     def drift2(self, x, t):
-        """Drift of stage 2 [n, raw], variance2 times the score, at raw points x [n, raw] and times t ([n] or a number)."""
+        """Drift of stage 2 [n, raw] at raw points x [n, raw] and times t ([n] or a number): variance2 score."""
         return self.vector_to_raw(self.variance2 * self.score(x, t))
 
     def drift1(self, x, t, draws=1024, seed=0):
@@ -249,19 +249,21 @@ class Checkpoint:
         return self.vector_to_raw(np.array(out))
 
 
-# --- Command line -------------------------------------------------------------------------------------------------------
+# --- Command line ---------------------------------------------------------------------------------------------------
 
 
 def describe(model):
     """Prints what a checkpoint holds."""
     print(f"method      {model.method}")
-    print(f"data        {model.rows} training rows of {len(model.shift)} columns, {len(model.stretch)} network coordinates")
+    columns, d = len(model.shift), len(model.stretch)
+    print(f"data        {model.rows} training rows of {columns} columns, {d} network coordinates")
     for name, net in model.networks.items():
         sizes = " ".join(str(n) for n in [len(net.weights[0]), *(w.shape[1] for w in net.weights)])
-        residual = ", residual" if net.residual else ""
-        print(f"{name:<11} {sizes}, {net.shape['act']}{residual}, {net.parameters} parameters ({model.chosen[name]}), step {model.steps[name]}")
+        what = f"{sizes}, {net.shape['act']}{', residual' if net.residual else ''}, {net.parameters} parameters"
+        print(f"{name:<11} {what} ({model.chosen[name]}), step {model.steps[name]}")
     if model.method == "two_stage":
-        print(f"variances   stage 1 {model.variance1:g}, stage 2 {model.variance2:g}, floor of the score {model.score_floor:g}")
+        floor = f", floor of the score {model.score_floor:g}"
+        print(f"variances   stage 1 {model.variance1:g}, stage 2 {model.variance2:g}{floor}")
 
 
 def read_points(path, columns):
