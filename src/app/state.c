@@ -107,6 +107,7 @@ static int may_differ(const char *key, int trained) {
 static sb_status compare_decks(app *a, const sb_checkpoint *k, int trained) {
   app other = {.comm = a->comm};
   sb_status s = app_deck_of(&other, k->deck, (int64_t)strlen(k->deck), k->path);
+  s = sb_agree(a->comm, s);
   const char *key;
   for (int i = 0; !s && (key = sb_deck_differs(a->deck, other.deck, i)); i++)
     if (!may_differ(key, trained))

@@ -153,8 +153,8 @@ static sb_status open(sb_run *run) {
   s->run = run;
   s->d = run->data->d;
   if (run->data->mixture)
-    SB_TRY(sb_exact_open(run->data->mixture, s->reference.variance1, s->reference.variance2,
-                         &s->exact));
+    SB_TRY_ALL(run->comm, sb_exact_open(run->data->mixture, s->reference.variance1,
+                                        s->reference.variance2, &s->exact));
   if (deck_exact(s) && !s->exact)
     return sb_fail(SB_USE, "field: exact needs data.law with a known density");
   SB_TRY_ALL(run->comm, scratch(s));
