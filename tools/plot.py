@@ -195,7 +195,8 @@ def bandwidth(counts):
     """Standard deviation, in cells, of the Gaussian kernel for a histogram: least-squares cross-validation.
 
     Minimises the integral of f^2 less twice the mean of f at the points, f there without the point itself. Both follow
-    from the power spectrum. Tries fractions of what would be best for a normal law.
+    from the power spectrum. Tries fractions of what would be best for a normal law, and takes the largest of those that
+    are about as good as the best.
     """
     n, d = counts.sum(), counts.ndim
     power = np.abs(np.fft.rfftn(counts)) ** 2 / (counts.size * n ** 2)
@@ -212,7 +213,9 @@ def bandwidth(counts):
         at = np.arange(len(p))
         variance += (p * (at - (p * at).sum()) ** 2).sum() / d
     normal = np.sqrt(variance) * n ** (-1 / (d + 4))
-    return min(np.maximum(1, normal * np.geomspace(0.15, 1.1, 20)), key=score)
+    tried = np.maximum(1, normal * np.geomspace(0.15, 1.1, 20))
+    scores = np.array([score(h) for h in tried])
+    return tried[scores <= scores.min() + 0.005 * abs(scores.min())].max()
 
 
 def kernel_density(points, low, high, cells):
@@ -470,11 +473,12 @@ def draw_trajectories(run):
 
 def paths(axes, leg, t, at, width):
     """Lines through at [f, particles, 2], each piece coloured by its stage and time."""
+    unit = plt.Normalize(0, 1)
     for k in range(leg.max() + 1):
         of = np.flatnonzero(leg == k)
         to = np.minimum(of + 1, len(leg) - 1)
         pieces = np.stack([at[of], at[to]], axis=2).reshape(-1, 2, 2)
-        lines = LineCollection(pieces, array=np.repeat(t[of], at.shape[1]), cmap=STAGES[k % 2], norm=plt.Normalize(0, 1),
+        lines = LineCollection(pieces, array=np.repeat(t[of], at.shape[1]), cmap=STAGES[k % 2], norm=unit,
                                linewidths=width, alpha=0.85, capstyle="round", rasterized=True)
         axes.add_collection(lines)
     axes.autoscale()
