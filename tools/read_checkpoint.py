@@ -39,6 +39,7 @@ class Refused(Exception):
 
 # --- Networks -------------------------------------------------------------------------------------------------------
 
+VERSION = "2"  # of what a shape means, as SB_NET_VERSION of include/sb/net.h
 ACTIVATIONS = {
     "silu": lambda z: z / (1 + np.exp(-np.clip(z, -700, 700))),
     "relu": lambda z: np.maximum(z, 0),
@@ -71,7 +72,7 @@ def features(t, count):
 class Network:
     """A multilayer perceptron: y = net([x, features(t)]).
 
-    shape       in, out, depth, act, residual, time (number of features, 0: none)
+    shape       version, in, out, depth, act, residual, time (number of features, 0: none)
     weights     [rows, cols] of each layer, y = x W + b; biases [cols]
     """
 
@@ -79,6 +80,8 @@ class Network:
         """layout: the text of that attribute; parameters: the padded block of all tensors."""
         lines = layout.splitlines()
         self.shape = dict(word.split("=") for word in lines[0].split()[1:])
+        if self.shape["version"] != VERSION:
+            raise Refused(f"network of version {self.shape['version']}; this reader knows {VERSION}")
         self.activation = ACTIVATIONS[self.shape["act"]]
         self.residual, self.time = int(self.shape["residual"]), int(self.shape["time"])
         self.weights, self.biases = [], []

@@ -62,6 +62,8 @@ typedef struct sb_method {
   sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);
   /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]. Local. NULL: none. */
   sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);
+  /** Turns positions x [n, d] at the end of the first leg into what is recorded of them. Local. */
+  sb_status (*shown)(sb_run *run, int64_t n, double *x);
   /** Collective. Says what the last sampling showed (effective sample size …). */
   sb_status (*remark)(sb_run *run);
 } sb_method;

@@ -19,6 +19,8 @@
 #include "sb/kernel.h"
 #include "sb/status.h"
 
+#define SB_NET_VERSION 2 /**< of what a shape means: features of time, order of tensors; raised when a checkpoint
+                              would be read wrongly */
 #define SB_NET_MAX_DEPTH 32
 #define SB_NET_MAX_WIDTH 65536
 #define SB_NET_MAX_TIME 1024

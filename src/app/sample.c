@@ -35,12 +35,23 @@ static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
   return wants_frame(w, leg, l, step) || (w->middle && leg == 0 && step == l->steps);
 }
 
+/* Positions between the stages, as the method shows them; the cloud itself stays as it is. */
+static sb_status keep_middle(watch *w, const sb_particles *cloud) {
+  sb_run *run = &w->a->run;
+  double *y = NULL;
+  sb_status s = SB_NEW(&y, cloud->count * cloud->d, "positions after stage 1");
+  if (!s) memcpy(y, cloud->x, (size_t)(cloud->count * cloud->d) * sizeof *y);
+  if (!s && w->a->method->shown) s = w->a->method->shown(run, cloud->count, y);
+  if (!s) sb_affine_back(&run->data->map, cloud->count, y, w->middle);
+  sb_mem_free(y);
+  return sb_agree(run->comm, s);
+}
+
 static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double t,
                      const sb_particles *cloud) {
   watch *w = self;
   const sb_affine *map = &w->a->run.data->map;
-  if (w->middle && leg == 0 && step == l->steps)
-    sb_affine_back(map, cloud->count, cloud->x, w->middle);
+  if (w->middle && leg == 0 && step == l->steps) SB_TRY(keep_middle(w, cloud));
   if (!wants_frame(w, leg, l, step)) return SB_OK;
   sb_affine_back(map, w->tracked, cloud->x, w->x);
   sb_affine_back_vector(map, w->tracked, cloud->b, w->v);

@@ -68,8 +68,9 @@ static int all_blocks(app *a, int with_data, char (*layouts)[LAYOUT_SIZE], sb_bl
   for (int i = 0; i < tasks; i++) {
     const sb_net_shape *s = &task[i]->net.shape;
     const int used = snprintf(layouts[i], LAYOUT_SIZE,
-                              "shape in=%d out=%d depth=%d act=%s residual=%d time=%d\n", s->in,
-                              s->out, s->depth, sb_act_name[s->act], s->residual, s->time);
+                              "shape version=%d in=%d out=%d depth=%d act=%s residual=%d time=%d\n",
+                              SB_NET_VERSION, s->in, s->out, s->depth, sb_act_name[s->act],
+                              s->residual, s->time);
     sb_net_layout(&task[i]->net, layouts[i] + used, LAYOUT_SIZE - used);
     n += task_blocks(task[i], layouts[i], out + n);
   }

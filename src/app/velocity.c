@@ -226,6 +226,17 @@ static sb_status read_points(visit *v) {
   return s;
 }
 
+/* A learned score without floor has no value at t = 1. */
+static sb_status all_finite(const visit *v, int width) {
+  for (int64_t i = 0; i < v->share.count * width; i++)
+    if (!isfinite(v->out[i]))
+      return sb_fail(
+          SB_BAD,
+          "%s: the field at row %lld, t = %g, is not finite; ask for a time before the last step",
+          v->a->line.at, (long long)(v->share.first + i / width), v->t[i / width]);
+  return SB_OK;
+}
+
 /* Calls get for runs of rows that share a time and lie in one tile. */
 static sb_status by_time(visit *v, int width,
                          sb_status (*get)(visit *, void *, int64_t, int64_t, double *),
@@ -234,7 +245,7 @@ static sb_status by_time(visit *v, int width,
     for (j = i + 1; j < v->share.count && v->t[j] == v->t[i] && j % SB_BLOCK != 0; j++) continue;
     SB_TRY(get(v, self, i, j - i, v->out + i * width));
   }
-  return SB_OK;
+  return all_finite(v, width);
 }
 
 static sb_status get_drift(visit *v, void *self, int64_t at, int64_t n, double *out) {

@@ -171,7 +171,9 @@ sb_status sb_gather_rows(const sb_comm *c, int64_t n, int64_t width, size_t size
   int *count;
   if (n > INT32_MAX || width * (int64_t)size > INT32_MAX)
     return sb_fail(SB_SYS, "%lld rows are too many to gather", (long long)n);
-  SB_TRY_ALL(c, SB_NEW(&count, 2 * (int64_t)c->size, "gather"));
+  const sb_status s = sb_agree(c, SB_NEW(&count, 2 * (int64_t)c->size, "gather"));
+  if (s) sb_mem_free(count);
+  if (s) return s;
   int *first = count + c->size;
   for (int r = 0; r < c->size; r++) {
     const sb_share share = sb_share_at(r, c->size, n);

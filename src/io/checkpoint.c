@@ -129,6 +129,17 @@ static sb_status check_shape(sb_checkpoint *k, const sb_block *b) {
   return sb_fail(SB_USE, "%s: %s is %s, this run needs %s", k->path, b->path, has, needs);
 }
 
+/* The same numbers may mean something else: another activation, other features of time. */
+static sb_status check_layout(sb_checkpoint *k, const sb_block *b) {
+  char stored[4096];
+  if (!b->layout) return SB_OK;
+  SB_TRY(sb_file_get_text(k->file, b->path, "layout", stored, sizeof stored));
+  if (strcmp(stored, b->layout) == 0) return SB_OK;
+  const int theirs = (int)strcspn(stored, "\n"), ours = (int)strcspn(b->layout, "\n");
+  return sb_fail(SB_USE, "%s: %s is laid out as '%.*s', this run needs '%.*s'", k->path, b->path,
+                 theirs, stored, ours, b->layout);
+}
+
 /* Every rank reads its rows and receives the others'; the checksum goes over all of them. */
 static sb_status load_block(sb_checkpoint *k, const sb_block *b) {
   const sb_comm *c = k->file->comm;
@@ -136,6 +147,7 @@ static sb_status load_block(sb_checkpoint *k, const sb_block *b) {
   const int64_t row = row_bytes(b);
   char *mine = b->data ? (char *)b->data + share.first * row : NULL, stored[17], found[17];
   SB_TRY(check_shape(k, b));
+  SB_TRY(check_layout(k, b));
   SB_TRY(sb_file_get(k->file, b->path, b->kind, share.first, share.count, mine));
   uint64_t crc = sb_crc_add(0, mine, share.count * row);
   crc = share.count ? sb_crc_shift(crc, (b->shape[0] - share.first - share.count) * row) : 0;

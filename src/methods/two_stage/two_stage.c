@@ -35,16 +35,18 @@ static const sb_key sample_keys[] = {
     "estimator of the stage-1 drift; endpoint needs no score and is noisier above t = .5"),
   SB_BOOL(sample_options, final_denoise, "false",
     "end stage 2 by a drift without noise: for images, not for densities (it shrinks modes)"),
+  SB_BOOL(sample_options, tweedie, "false",
+    "positions after stage 1 are recorded denoised: x + sigma^2 score(x), for images"),
   SB_CHOICE(sample_options, start, "stage1", "stage1|gauss|file",
     "stage 2 begins with stage 1, N(0, start_variance I), or record.start_file"),
   SB_REAL(sample_options, start_variance, "1", 0, 1e12, "x^2", "variance of start: gauss"),
   {0}};
 
 static const sb_key field_keys[] = {
-  SB_CHOICE(field_options, score, "learned", "learned|exact",
-    "score of the smoothed data: the network, or the closed form of a known law"),
-  SB_CHOICE(field_options, ratio, "learned", "learned|exact",
-    "log density ratio: the network, or the closed form of a known law"),
+  SB_CHOICE(field_options, source, "learned", "auto|learned|exact",
+    "where the fields come from: the networks (auto, learned), or the closed forms of a known law"),
+  SB_CHOICE(field_options, score, "auto", "auto|learned|exact", "the score of the smoothed data; auto: as source"),
+  SB_CHOICE(field_options, ratio, "auto", "auto|learned|exact", "the log density ratio; auto: as source"),
   {0}};
 
 static const sb_key method_keys[] = {
@@ -94,9 +96,12 @@ static int sections(void *state, sb_section *out, int most) {
   return n;
 }
 
+static unsigned is_exact(const two_stage *s, int choice) {
+  return (choice == SOURCE_AUTO ? s->field.source : choice) == SOURCE_EXACT;
+}
+
 static unsigned deck_exact(const two_stage *s) {
-  return (unsigned)(s->field.score == SOURCE_EXACT) << PART_SCORE |
-         (unsigned)(s->field.ratio == SOURCE_EXACT) << PART_RATIO;
+  return is_exact(s, s->field.score) << PART_SCORE | is_exact(s, s->field.ratio) << PART_RATIO;
 }
 
 /* Networks that this deck trains: those that are neither exact nor unused. */
@@ -338,6 +343,20 @@ static sb_status part(sb_run *run, int which, double t, int64_t n, const double 
   return SB_OK;
 }
 
+/* Tweedie's estimate of the clean point behind x, whose noise has variance sigma2: x + sigma2
+ * score(x). After leg 1, while its view is alive. */
+static sb_status shown(sb_run *run, int64_t n, double *x) {
+  two_stage *s = run->state;
+  double *score = s->mc.score;
+  if (!s->sample.tweedie) return SB_OK;
+  SB_TRY(two_stage_at1(s, 1, 0));
+  for (int64_t i = 0; i < n; i++, x += s->d) {
+    two_stage_score(s, 1, x, score);
+    for (int j = 0; j < s->d; j++) x[j] += s->reference.variance2 * score[j];
+  }
+  return SB_OK;
+}
+
 static sb_status remark(sb_run *run) {
   two_stage *s = run->state;
   char text[ESS_BINS * 16] = "";
@@ -371,5 +390,6 @@ const sb_method sb_method_two_stage = {
     .marginal = marginal,
     .density = density,
     .part = part,
+    .shown = shown,
     .remark = remark,
 };

@@ -8,7 +8,7 @@ enum { LEG_ONE, LEG_TWO };
 enum { MC_SHARED, MC_INDEPENDENT };
 enum { FORM_SCORE, FORM_ENDPOINT };
 enum { START_STAGE1, START_GAUSS, START_FILE };
-enum { SOURCE_LEARNED, SOURCE_EXACT };
+enum { SOURCE_AUTO, SOURCE_LEARNED, SOURCE_EXACT };
 
 typedef struct reference_options {
   double variance1, variance2;
@@ -16,12 +16,12 @@ typedef struct reference_options {
 
 typedef struct sample_options {
   int64_t steps1, steps2, draws;
-  int mode, drift_form, final_denoise, start;
+  int mode, drift_form, final_denoise, tweedie, start;
   double start_variance;
 } sample_options;
 
 typedef struct field_options {
-  int score, ratio;
+  int source, score, ratio;
 } field_options;
 
 typedef struct method_options {
