@@ -4,7 +4,7 @@
 prefix=$SCRATCH/prefix
 is_status 0 "make install" make -s install PREFIX="$prefix" BUILD="$BUILD"
 ok "the program runs from there" mpi 1 "$prefix/bin/sbridge" --version
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 cat >"$SCRATCH/user.c" <<'C'
 #include <sb/comm.h>
 #include <sb/law.h>
