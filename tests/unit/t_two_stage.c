@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/methods/two_stage/two_stage.h"
+#include "sb/kernel.h"
 #include "sb/mem.h"
+#include "sb/method.h"
 #include "sb/noise.h"
 #include "tap.h"
 
@@ -140,6 +141,7 @@ static void one_draw(const sb_comm *c) {
   double x[2] = {0.4, -0.3}, b[2], y[2], score[2];
   float z[2];
   sb_leg legs[2];
+  sb_exact *e;
   int count;
   open_stage(c,
              "data: {law: mixture_b, n: 500}\nreference: {variance1: 3, variance2: 0.5}\nfield: "
@@ -150,7 +152,9 @@ static void one_draw(const sb_comm *c) {
   const double root = sqrt(3 * 0.75);
   sb_kernel()->normals(sb_noise_key(7, SB_FOR_DRAWS, 0, 0), 64, 1, 0, 9, 0, 1, 2, z);
   for (int k = 0; k < 2; k++) y[k] = x[k] + root * (double)z[k];
-  sb_exact_ratio(((two_stage *)s.run.state)->exact, 1, y, NULL, score);
+  need(sb_exact_open(s.run.data->mixture, 3, 0.5, &e));
+  sb_exact_ratio(e, 1, y, NULL, score);
+  sb_exact_close(e);
   for (int k = 0; k < 2; k++)
     tap_close(b[k], 3 * score[k] + root * (double)z[k] + x[k], 1e-12,
               "one shared draw, component %d", k);
