@@ -3,10 +3,9 @@
  *  the same bits.
  *
  * Reference path: MPI_Allreduce, every rank receives everything. Window path, where ranks share memory: each rank
- * leaves its terms
- * in a shared window and sums one slice of them; between nodes the leaders call MPI_Allreduce.
- * SB_EXCHANGE=allreduce in the
- * environment asks for the reference path, SB_EXCHANGE=window for the other. Nothing is allocated after open. */
+ * leaves its terms in a shared window and sums one slice of them; between nodes the leaders call MPI_Allreduce.
+ * SB_EXCHANGE=allreduce in the environment asks for the reference path, SB_EXCHANGE=window for the other. Nothing
+ * is allocated after open. */
 #ifndef SB_EXCHANGE_H
 #define SB_EXCHANGE_H
 #include "sb/comm.h"

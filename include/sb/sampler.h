@@ -5,8 +5,8 @@
  *   x_{k+1} = x_k + h_k b(t_k, x_k) + (variance h_k)^(1/2) xi_k,   h_k = t_{k+1} - t_k,   t in [0, 1]
  *   (Euler-Maruyama)
  * xi of particle i at step k is keyed by (leg's stream, i, k). Particles are cut into tiles of SB_BLOCK by global
- * index and a rank owns
- * whole tiles, so that sampling needs no communication and gives the same bits on any number of ranks. */
+ * index and a rank owns whole tiles, so that sampling needs no communication and gives the same bits on any number
+ * of ranks. */
 #ifndef SB_SAMPLER_H
 #define SB_SAMPLER_H
 #include "sb/comm.h"

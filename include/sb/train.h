@@ -3,10 +3,9 @@
  *  same steps.
  *
  * A step: the batch is cut into blocks of SB_BLOCK rows; each rank computes the gradient of its blocks (float),
- * turns it into integer multiples
- * of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank takes the same Adam step. The loss
- * is divided by the global
- * batch before, so the sum is the gradient of the mean. */
+ * turns it into integer multiples of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank
+ * takes the same Adam step. The loss is divided by the global batch before, so the sum is the gradient of the
+ * mean. */
 #ifndef SB_TRAIN_H
 #define SB_TRAIN_H
 #include "sb/adam.h"
