@@ -174,8 +174,8 @@ check: all $(tests)  ## lint and all tests of less than five minutes; needs two 
 check-long: all $(tests)  ## slow science, SLURM, several hosts, ParaView, fuzzing, sanitizers, valgrind
 	@$(tested) $(sort $(wildcard tests/long/*.sh tests/long/*.py))
 
-bench: all $(benches)  ## time the parts on NP=n ranks
-	@$(foreach b,$(benches),$(mpirun) $b $(ARGS) &&) true
+bench: all $(benches)  ## speed against the machine, PyTorch and raw MPI-IO, into build/bench.json; < 5 minutes on 2 cores
+	@$(PYTHON) tools/bench.py --build=$(BUILD) --ranks=$(NP) $(ARGS)
 
 lint:       ## layers, forbidden calls, lengths, format; one line per finding
 	@tools/lint.sh
