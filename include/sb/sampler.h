@@ -55,11 +55,23 @@ typedef struct sb_observer {
   sb_status (*see)(void *self, int leg, const sb_leg *l, int64_t step, double t, const sb_particles *cloud);
 } sb_observer;
 
-/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with
- *  leg, step,
- *  particle and likely cause. */
+/** Who may hold up a run, and where it begins. */
+typedef struct sb_hold {
+  void *self;
+  /** Collective. Called before a step is taken; the cloud is that of before. *next: steps until the next call, at least
+   *  1, the same on every rank. Any status but SB_OK ends the run. */
+  sb_status (*at)(void *self, int leg, int64_t step, const sb_particles *cloud, int64_t *next);
+  int leg;
+  int64_t step; /**< where the run begins; anywhere but at leg 0, step 0 the cloud is to be as it was there */
+} sb_hold;
+
+/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step,
+ *  particle, rank and likely cause. */
 sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers,
                     int observer_count);
+/** The same, with a hold (NULL: none). From where a hold ended a run, another one goes on to the same bits. */
+sb_status sb_sample_on(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers,
+                       int observer_count, const sb_hold *hold);
 
 /** Local. Drift at n points in tiles; first: global index of x[0], a multiple of SB_BLOCK. */
 sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n, const double *x,

@@ -18,11 +18,12 @@
 typedef struct sb_train_options {
   int64_t steps, batch;
   double rate, rate_end, beta1, beta2, epsilon, weight_decay, clip, average;
-  int schedule, decoupled, keep, time_sampling;
-  int64_t warmup, report;
+  int schedule, decoupled, keep, time_sampling, on_nan;
+  int64_t warmup, report, restores;
 } sb_train_options;
 extern const sb_key sb_train_keys[];
 typedef enum sb_keep { SB_KEEP_LAST, SB_KEEP_BEST } sb_keep;
+typedef enum sb_on_nan { SB_NAN_STOP, SB_NAN_RESTORE } sb_on_nan;
 typedef enum sb_time_sampling { SB_TIME_ANTITHETIC, SB_TIME_UNIFORM } sb_time_sampling;
 
 /** Section `net` and its children. */
@@ -76,12 +77,14 @@ struct sb_task {
   sb_history *history;
   sb_pace *pace;
   int64_t lines[1]; /**< of history and pace */
+  int64_t restores[1]; /**< times that the run went back to a checkpoint; each halves the learning rate */
   sb_adam adam;
   sb_tape *tape;
   sb_exchange exchange;
   float *g;        /**< [net.size] gradient of the batch, this rank's slice                     */
   double *partial; /**< [chunks] sums of squares of the gradient                                 */
   const char *bad; /**< first tensor that went bad on this rank in this step, or NULL        */
+  int poison;      /**< tests: the next gradient goes bad                                    */
 };
 
 /** Room for lines of the history. */
@@ -103,8 +106,21 @@ typedef struct sb_train_control {
   void *self;
 } sb_train_control;
 
-/** Collective. Takes the steps that are left; SB_EARLY when the control's limit is reached first (a checkpoint is
- *  the caller's matter). */
+/** Who may end a loop from outside. */
+typedef struct sb_train_hold {
+  void *self;
+  /** Does this rank want to stop? Local, asked in every step; the answer rides on the gradient's sum. */
+  int (*asked)(void *self);
+  /** Collective, after a step in which some rank wanted to: SB_EARLY to stop here, SB_OK to go on. left: seconds that
+   *  this network still needs, by this rank's clock. */
+  sb_status (*stop)(void *self, double left);
+} sb_train_hold;
+
+/** Collective. Takes the steps that are left; SB_EARLY, with the message "after step K of network NAME", when the control
+ *  ends it first (a checkpoint is the caller's matter). A gradient or loss that is not finite: SB_BAD with rank, step
+ *  and tensor; parameters and step are those before. */
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control);
+/** The same, with a hold (NULL: none). */
+sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *control, const sb_train_hold *hold);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "sb/kernel.h"
 #include "sb/mem.h"
+#include "sb/watchdog.h"
 #include "world.h"
 
 static struct sb_comm_mpi self_mpi;
@@ -132,6 +133,7 @@ sb_status sb_broadcast(const sb_comm *c, int root, void *data, int64_t bytes) {
     const int n = (int)(bytes - at < SLICE ? bytes - at : SLICE);
     SB_TRY(sb_mpi(MPI_Bcast((char *)data + at, n, MPI_BYTE, root, c->mpi->all), "MPI_Bcast"));
   }
+  sb_tick();
   return SB_OK;
 }
 
@@ -143,6 +145,7 @@ static sb_status reduce(const sb_comm *c, void *x, int64_t n, size_t size, MPI_D
         MPI_Allreduce(MPI_IN_PLACE, (char *)x + at * (int64_t)size, m, type, op, c->mpi->all),
         "MPI_Allreduce"));
   }
+  sb_tick();
   return SB_OK;
 }
 

@@ -8,11 +8,13 @@
 #include "sb/clock.h"
 #include "sb/log.h"
 #include "sb/mem.h"
+#include "sb/poison.h"
+#include "sb/watchdog.h"
 
 #define LOSS_SCALE 0x1p36 /* losses are summed like gradients */
 
 /* Spare entries behind the gradient's integers: they ride on its reduction. */
-enum { LOSS, BAD, SPARE };
+enum { LOSS, BAD, WISH, SPARE };
 
 static int64_t report_every(const sb_train_options *o) {
   if (o->report > 0) return o->report;
@@ -96,6 +98,8 @@ const float *sb_task_result(const sb_task *task) {
 
 void sb_task_backward(sb_task *task, const float *dy) {
   const double clock = sb_clock();
+  if (task->poison) ((float *)(uintptr_t)dy)[0] = NAN; /* tests only */
+  task->poison = 0;
   const int bad = sb_tape_accumulate(task->tape, dy, task->exchange.mine, NULL);
   if (bad >= 0 && !task->bad) task->bad = task->net.slot[bad].name;
   sb_timer(SB_T_BACKWARD, clock);
@@ -109,18 +113,21 @@ static sb_status own_blocks(const sb_comm *c, sb_task *task) {
   for (int64_t at = share.first; at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;
+    task->poison = sb_poison("gradient", c->rank, *task->step + 1);
     SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK),
                       &loss));
+    if (sb_poison("loss", c->rank, *task->step + 1)) loss = NAN;
+    sb_tick();
     if (fabs(loss) < 0x1p26)
       task->exchange.mine[task->net.size + LOSS] += (int64_t)rint(loss * LOSS_SCALE);
     else if (!task->bad)
       task->bad = "the loss";
   }
   if (!task->bad) return SB_OK;
-  return sb_fail(
-      SB_BAD,
-      "training %s: %s is not finite or too large at step %lld; lower train.rate or set train.clip",
-      task->name, task->bad, (long long)*task->step + 1);
+  return sb_fail(SB_BAD,
+                 "training %s: %s is not finite or too large at step %lld on rank %d; lower "
+                 "train.rate, set train.clip, or train.on_nan: restore",
+                 task->name, task->bad, (long long)*task->step + 1, c->rank);
 }
 
 /* Sum of squares of a chunk in a fixed pattern of sixteen partial sums, which the compiler turns
@@ -157,11 +164,27 @@ static void update(sb_task *task, double gradient) {
                     task->p + at, task->average + at);
 }
 
-/* One step of all ranks; sets the batch loss and the gradient norm. */
-static sb_status take_step(const sb_comm *c, sb_task *task, double *loss, double *gradient) {
+/* A step that went bad on some rank: what it summed is forgotten, so that training can go on from a
+ * checkpoint. */
+static sb_status leave_step(const sb_comm *c, sb_task *task, sb_status mine) {
+  sb_exchange *x = &task->exchange;
+  const sb_status s = sb_agree(c, mine);
+  sb_exchange_clear(x);
+  return s;
+}
+
+/* What a step leaves beside the parameters; the same on every rank. */
+typedef struct outcome {
+  double loss, gradient; /* of the batch, its norm */
+  int wish;              /* some rank wants to stop */
+} outcome;
+
+/* One step of all ranks. */
+static sb_status take_step(const sb_comm *c, sb_task *task, int wish, outcome *out) {
   sb_exchange *x = &task->exchange;
   const sb_status mine = own_blocks(c, task);
   x->mine[x->n + BAD] += mine != SB_OK;
+  x->mine[x->n + WISH] += wish;
   double clock = sb_clock();
   SB_TRY(sb_exchange_sum(x));
   clock = sb_timer(SB_T_EXCHANGE, clock);
@@ -169,11 +192,12 @@ static sb_status take_step(const sb_comm *c, sb_task *task, double *loss, double
   clock = sb_timer(SB_T_UPDATE, clock);
   sb_exchange_meet(x);
   clock = sb_timer(SB_T_EXCHANGE, clock);
-  if (x->total[x->n + BAD]) return sb_agree(c, mine);
-  *loss = (double)x->total[x->n + LOSS] / LOSS_SCALE;
-  *gradient = norm(task);
+  if (x->total[x->n + BAD]) return leave_step(c, task, mine);
+  out->loss = (double)x->total[x->n + LOSS] / LOSS_SCALE;
+  out->wish = x->total[x->n + WISH] != 0;
+  out->gradient = norm(task);
   sb_exchange_clear(x);
-  update(task, *gradient);
+  update(task, out->gradient);
   clock = sb_timer(SB_T_UPDATE, clock);
   sb_exchange_meet(x);
   sb_timer(SB_T_EXCHANGE, clock);
@@ -252,24 +276,47 @@ static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, do
   return SB_OK;
 }
 
-sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control) {
-  const int64_t steps = task->options->steps, every = report_every(task->options);
-  double loss = 0, gradient = 0;
+/* Asks whether to stop, as some rank wants to, but not when all is done anyway. */
+static sb_status heed(const sb_task *task, const sb_train_hold *hold, double per_step) {
+  const int64_t left = task->options->steps - *task->step;
+  return left > 0 ? hold->stop(hold->self, (double)left * per_step) : SB_OK;
+}
+
+static sb_status loop(const sb_comm *c, sb_task *task, const sb_train_control *control,
+                      const sb_train_hold *hold) {
+  const int64_t steps = task->options->steps, every = report_every(task->options),
+                from = *task->step;
+  const double began = sb_clock();
   mark since = mark_now(task, 0);
-  if (*task->step < steps)
-    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation",
-           "gradient", "rate", "samples/s", "comm", "left");
+  outcome o = {0};
   while (*task->step < steps) {
-    if (*control->left == 0)
-      return sb_fail(SB_EARLY, "stopped after step %lld of %s, as asked", (long long)*task->step,
-                     task->name);
-    SB_TRY(take_step(c, task, &loss, &gradient));
+    if (*control->left == 0) return SB_EARLY;
+    sb_beat("training", task->name, *task->step + 1);
+    SB_TRY(take_step(c, task, hold && hold->asked(hold->self), &o));
     if (*control->left > 0) --*control->left;
-    *task->running += loss;
+    *task->running += o.loss;
     if (*task->step % every == 0 || *task->step == steps)
-      SB_TRY(end_interval(c, task, every, gradient, &since));
+      SB_TRY(end_interval(c, task, every, o.gradient, &since));
+    if (o.wish) SB_TRY(heed(task, hold, (sb_clock() - began) / (double)(*task->step - from)));
     if (control->save_every && *task->step % control->save_every == 0 && *task->step < steps)
       SB_TRY(control->save(control->self));
   }
   return SB_OK;
+}
+
+sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *control,
+                      const sb_train_hold *hold) {
+  task->adam.rate = task->options->rate;
+  for (int64_t i = 0; i < *task->restores; i++) task->adam.rate /= 2;
+  if (*task->step < task->options->steps)
+    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation",
+           "gradient", "rate", "samples/s", "comm", "left");
+  const sb_status s = loop(c, task, control, hold);
+  return s == SB_EARLY
+             ? sb_fail(s, "after step %lld of network %s", (long long)*task->step, task->name)
+             : s;
+}
+
+sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control) {
+  return sb_train_on(c, task, control, NULL);
 }

@@ -32,6 +32,9 @@ const sb_key sb_train_keys[] = {
     "best: the average with the least validation loss (needs data.validation)"),
   SB_CHOICE(sb_train_options, time_sampling, "antithetic", "antithetic|uniform",
     "times of a batch: pairs t, 1 - t, or independent"),
+  SB_CHOICE(sb_train_options, on_nan, "stop", "stop|restore",
+    "a number that is not finite ends the run, or sends it back to the last checkpoint with half the learning rate"),
+  SB_INT(sb_train_options, restores, "3", 0, 60, "", "times that on_nan: restore may send a network back"),
   SB_INT(sb_train_options, report, "0", 0, 1 << 30, "steps", "between lines of the history; 0: a hundredth of steps"),
   {0}};
 /* clang-format on */

@@ -8,6 +8,8 @@
 #include "sb/kernel.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
+#include "sb/poison.h"
+#include "sb/watchdog.h"
 
 #define BEYOND 1e12 /* nothing that this program draws lies there: the run diverged */
 
@@ -32,8 +34,10 @@ static int tile_rows(int64_t at, int64_t count) {
 sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first, int64_t n,
                         const double *x, double *b) {
   if (f->at) SB_TRY(f->at(f->self, t, step));
-  for (int64_t i = 0; i < n; i += SB_BLOCK)
+  for (int64_t i = 0; i < n; i += SB_BLOCK) {
     SB_TRY(f->eval(f->self, first + i, tile_rows(i, n), x + i * f->d, b + i * f->d));
+    sb_tick();
+  }
   return SB_OK;
 }
 
@@ -65,34 +69,56 @@ static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_partic
   }
 }
 
-static sb_status check(const sb_leg *leg, int64_t step, const sb_particles *cloud) {
+static sb_status check(const sb_comm *c, const sb_leg *leg, int64_t step,
+                       const sb_particles *cloud) {
   const int64_t size = cloud->count * cloud->d;
   int bad = 0;
+  if (size && sb_poison("particle", c->rank, step + 1)) cloud->x[size - 1] = NAN;
   for (int64_t i = 0; i < size; i++) bad |= !(fabs(cloud->x[i]) < BEYOND);
   for (int64_t i = 0; bad && i < size; i++) {
     if (fabs(cloud->x[i]) < BEYOND) continue;
     return sb_fail(SB_BAD,
-                   "%s (%s): particle %lld is %g after step %lld of %lld; likely the time step is "
-                   "too large (raise the number of steps) or "
+                   "%s (%s): particle %lld is %g after step %lld of %lld on rank %d; likely the "
+                   "time step is too large (raise the number of steps) or "
                    "the field is poor there (more Monte-Carlo draws, mode shared, longer training)",
                    leg->name, leg->field.name, (long long)(cloud->first + i / cloud->d),
-                   cloud->x[i], (long long)step + 1, (long long)leg->steps);
+                   cloud->x[i], (long long)step + 1, (long long)leg->steps, c->rank);
   }
   return SB_OK;
 }
 
+/* A cloud under way: what is the same for all legs. */
+typedef struct walk {
+  const sb_comm *comm;
+  sb_particles *cloud;
+  const sb_observer *observers;
+  int observer_count;
+  const sb_hold *hold; /* NULL: none */
+  int64_t wait;        /* steps until it is asked again */
+  float *noise;        /* of a tile */
+} walk;
+
 /* Shows a step to the observers that want it. Ranks agree only then: between two observed steps
  * they are on their own, and one that failed waits here for the others. */
-static sb_status show(const sb_comm *c, const sb_observer *o, int n, int leg, const sb_leg *l,
-                      int64_t step, const sb_particles *cloud, sb_status mine) {
+static sb_status show(const walk *w, int leg, const sb_leg *l, int64_t step, sb_status mine) {
   const double t = (double)step / (double)l->steps;
-  for (int i = 0; i < n; i++) {
-    if (!o[i].wants(o[i].self, leg, l, step)) continue;
-    SB_TRY_ALL(c, mine);
+  for (int i = 0; i < w->observer_count; i++) {
+    const sb_observer *o = &w->observers[i];
+    if (!o->wants(o->self, leg, l, step)) continue;
+    SB_TRY_ALL(w->comm, mine);
     const double clock = sb_clock();
-    SB_TRY(o[i].see(o[i].self, leg, l, step, t, cloud));
+    SB_TRY(o->see(o->self, leg, l, step, t, w->cloud));
     sb_timer(SB_T_OUTPUT, clock);
   }
+  return SB_OK;
+}
+
+/* Before a step: whoever may hold the run up is asked when it is time. */
+static sb_status pause(walk *w, int leg, int64_t step, sb_status mine) {
+  if (!w->hold || w->wait-- > 0) return SB_OK;
+  SB_TRY_ALL(w->comm, mine);
+  SB_TRY(w->hold->at(w->hold->self, leg, step, w->cloud, &w->wait));
+  w->wait--;
   return SB_OK;
 }
 
@@ -102,35 +128,44 @@ static sb_status drift(const sb_leg *l, int64_t step, const sb_particles *cloud)
   return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
 }
 
-static sb_status run_leg(const sb_comm *c, int index, const sb_leg *l, sb_particles *cloud,
-                         const sb_observer *o, int n, float *noise) {
+static sb_status run_leg(walk *w, int index, const sb_leg *l, int64_t from) {
   const double h = 1.0 / (double)l->steps;
   sb_status mine = SB_OK;
-  start(l, cloud);
-  for (int64_t k = 0; k < l->steps; k++) {
+  if (from == 0) start(l, w->cloud);
+  for (int64_t k = from; k < l->steps; k++) {
+    SB_TRY(pause(w, index, k, mine));
+    sb_beat("sampling", l->name, k + 1);
     double clock = sb_clock();
-    if (!mine) mine = drift(l, k, cloud);
+    if (!mine) mine = drift(l, k, w->cloud);
     sb_timer(SB_T_SAMPLE, clock);
-    SB_TRY(show(c, o, n, index, l, k, cloud, mine));
+    SB_TRY(show(w, index, l, k, mine));
     clock = sb_clock();
-    if (!mine) move(l, k, h, 1, cloud, noise), mine = check(l, k, cloud);
+    if (!mine) move(l, k, h, 1, w->cloud, w->noise), mine = check(w->comm, l, k, w->cloud);
     sb_timer(SB_T_SAMPLE, clock);
   }
   if (l->denoise && !mine) {
-    mine = drift(l, l->steps - 1, cloud);
-    if (!mine) move(l, l->steps - 1, h, 0, cloud, noise), mine = check(l, l->steps - 1, cloud);
+    mine = drift(l, l->steps - 1, w->cloud);
+    if (!mine)
+      move(l, l->steps - 1, h, 0, w->cloud, w->noise),
+          mine = check(w->comm, l, l->steps - 1, w->cloud);
   }
-  SB_TRY_ALL(c, mine);
-  return show(c, o, n, index, l, l->steps, cloud, SB_OK);
+  SB_TRY_ALL(w->comm, mine);
+  return show(w, index, l, l->steps, SB_OK);
+}
+
+sb_status sb_sample_on(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud,
+                       const sb_observer *observers, int observer_count, const sb_hold *hold) {
+  walk w = {c, cloud, observers, observer_count, hold, 0, NULL};
+  const int leg = hold ? hold->leg : 0;
+  SB_TRY_ALL(c, SB_NEW(&w.noise, (int64_t)SB_BLOCK * cloud->d, "noise of a tile"));
+  sb_status s = SB_OK;
+  for (int i = leg; !s && i < n; i++)
+    s = run_leg(&w, i, &legs[i], hold && i == leg ? hold->step : 0);
+  sb_mem_free(w.noise);
+  return s;
 }
 
 sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud,
                     const sb_observer *observers, int observer_count) {
-  float *noise = NULL;
-  SB_TRY_ALL(c, SB_NEW(&noise, (int64_t)SB_BLOCK * cloud->d, "noise of a tile"));
-  sb_status s = SB_OK;
-  for (int i = 0; !s && i < n; i++)
-    s = run_leg(c, i, &legs[i], cloud, observers, observer_count, noise);
-  sb_mem_free(noise);
-  return s;
+  return sb_sample_on(c, legs, n, cloud, observers, observer_count, NULL);
 }
