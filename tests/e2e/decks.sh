@@ -1,0 +1,39 @@
+#!/bin/sh
+# Every deck in input/ runs to its end, cut short, in a folder of its own; tables that its user would make are made up here, of
+# the same shape. Each says what it is, where it comes from and what to expect, and writes to output/NAME.
+. tests/env.sh
+top=$PWD program=$(realpath "$sbridge")
+
+# run DECK: a few steps of it
+run() {
+  cd "$SCRATCH/here" || exit 1
+  mpi 2 "$program" run "$top/$1" --set train.score.steps=4 --set train.ratio.steps=4 --set sample.n=100 --set sample.steps1=2 \
+    --set sample.steps2=2 --set sample.draws=2 --set record.particles=10 --set record.training=50 --set velocity.points=4 \
+    --set evaluate.size=40 --set evaluate.floors=2 --set evaluate.w2_points=20 --set evaluate.drift_points=20 \
+    --set evaluate.drift_draws=10 --set evaluate.draws=100
+  status=$?
+  cd "$top" || exit 1
+  return $status
+}
+
+says() { grep -q "^  $1: ." "$2"; } # KEY DECK
+
+mkdir -p "$SCRATCH/here/data"
+ok "tables" "$PYTHON" - "$SCRATCH/here/data" <<'END'
+import sys
+import h5py
+import numpy as np
+draw = np.random.default_rng(1)
+for name, rows, columns, rank in (("cells", 300, 5, 5), ("mnist", 200, 784, 40)):
+    with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
+        x = draw.normal(size=(rows, rank)) @ draw.normal(size=(rank, columns))
+        f["x"] = np.where(np.arange(columns) < columns - columns // 10, x, 0).astype(np.float32) if columns > 5 else x
+END
+for deck in input/*.yml; do
+  name=${deck##*/}
+  name=${name%.yml}
+  is_status 0 "$name" run "$deck"
+  ok "$name leaves its report" test -s "$SCRATCH/here/output/$name/report.json"
+  for key in problem source expect; do ok "$name: $key" says $key "$deck"; done
+done
+done_testing
