@@ -16,6 +16,9 @@ void sb_about_blas(const char *library, const char *core);
  * and, where parent is not NULL, parent and parent_crc (path of the checkpoint that this file came
  * from, and its sb_path_crc when it was first named; "" where it is gone). Collective. */
 sb_status sb_about_put(sb_file *f, const char *parent);
+/** Collective. The checksum that sb_about_put gives this parent: it is computed now, whatever was there under that name
+ * before. "" where there is no such file. */
+sb_status sb_about_parent(const sb_comm *c, const char *parent, char crc[17]);
 /** Text of `sbridge --version`, several lines. Not collective. */
 const char *sb_about_version(void);
 

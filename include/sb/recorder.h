@@ -71,6 +71,15 @@ int64_t sb_recorder_bytes(const sb_recorder_options *o, int64_t tracked);
  * call returns the same status. */
 sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first,
                           int64_t count, const double *x, const double *v);
+/** Collective. Puts into a file under way what the recorder holds: the frames of the part that is not full yet, and
+ * which parts are on the disk (group /recorder, and those of the frames). */
+sb_status sb_recorder_save(const sb_recorder *r, sb_file *f);
+/** Collective. Takes up what sb_recorder_save of a recorder with the same options left, on any number of ranks: later
+ * parts are those of an uninterrupted run. SB_USE where the file does not fit or a part is missing; the recorder is
+ * then as it was. */
+sb_status sb_recorder_restore(sb_recorder *r, sb_file *f);
+/** Collective. Frees without writing. Accepts NULL. */
+void sb_recorder_drop(sb_recorder *r);
 /** Collective. Writes what is buffered, removes later parts of an earlier run of this name, and
  * frees. Accepts NULL. */
 sb_status sb_recorder_close(sb_recorder *r);

@@ -21,6 +21,7 @@ typedef struct sb_metric {
 
 typedef struct sb_report {
   const char *method, *status; /**< done|stopped|diverged|not_converged             */
+  const char *deck;            /**< used deck: its CRC-64 goes to the file, so that a run knows its own report; or NULL */
   int64_t seed;
   const sb_metric *metrics;
   int metric_count;
@@ -36,5 +37,9 @@ typedef struct sb_report {
  * the files as they are now; a file that is missing has null. The phases are those of the timer
  * table and, as the last, "total": the age of the run. */
 sb_status sb_report_write(const sb_comm *c, const char *directory, const sb_report *r);
+/** Collective. *yes: directory/report.json is that of this used deck, and each of these files is the one that it lists
+ * or missing in both. Only files that can be there are to be named. */
+sb_status sb_report_stands(const sb_comm *c, const char *directory, const char *deck, const char *const *files, int n,
+                           int *yes);
 
 #endif

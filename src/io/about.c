@@ -99,6 +99,13 @@ static sb_status remember(const sb_comm *c, const char *parent) {
   return sb_path_exists(c, parent) ? sb_path_crc(c, parent, NULL, about.parent_crc) : SB_OK;
 }
 
+sb_status sb_about_parent(const sb_comm *c, const char *parent, char crc[17]) {
+  about.parent[0] = 0;
+  const sb_status s = remember(c, parent);
+  memcpy(crc, about.parent_crc, 17);
+  return s;
+}
+
 static sb_status put(sb_file *f, void *parent) {
   const sb_comm *c = f->comm;
   char date[32] = "";

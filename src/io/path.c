@@ -221,6 +221,13 @@ sb_status sb_text_read(const sb_comm *c, const char *path, char **out, int64_t *
   return s;
 }
 
+/* As if there were less room: SB_DISK_LIMIT (bytes) in the environment, for tests. */
+static int64_t pretend(int64_t bytes) {
+  const char *text = getenv("SB_DISK_LIMIT");
+  const long long limit = text ? atoll(text) : -1;
+  return limit >= 0 && limit < bytes ? limit : bytes;
+}
+
 int64_t sb_disk_free(const sb_comm *c, const char *path) {
   int64_t bytes = -1;
   struct statvfs disk;
@@ -229,7 +236,7 @@ int64_t sb_disk_free(const sb_comm *c, const char *path) {
       (statvfs(path, &disk) == 0 ||
        (!directory_of(&directory, path) && statvfs(directory, &disk) == 0)) &&
       disk.f_blocks > 0)
-    bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    bytes = pretend((int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
   sb_mem_free(directory);
   return sb_broadcast(c, 0, &bytes, sizeof bytes) == SB_OK ? bytes : -1;
 }

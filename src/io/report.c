@@ -199,6 +199,19 @@ static void put_metric(sb_text *t, const sb_metric *m) {
   sb_text_add(t, "}");
 }
 
+static void deck_crc(const char *deck, char out[17]) {
+  sb_crc_text(sb_crc_add(0, deck, (int64_t)strlen(deck)), out);
+}
+
+static void put_file(sb_text *t, const char *path, int64_t bytes, const char *crc) {
+  sb_text_add(t, "{\"path\":");
+  sb_text_quote(t, path);
+  if (bytes < 0)
+    sb_text_add(t, ",\"bytes\":null,\"crc\":null}");
+  else
+    sb_text_add(t, ",\"bytes\":%lld,\"crc\":\"%s\"}", (long long)bytes, crc);
+}
+
 static void put_lists(sb_text *t, const report *r) {
   sb_text_add(t, ",\n\"phases\":[");
   for (int i = 0; i <= SB_T_COUNT; i++) {
@@ -215,12 +228,8 @@ static void put_lists(sb_text *t, const report *r) {
   sb_text_add(t, ",\n\"files\":[");
   for (int i = 0; i < r->file_count; i++) {
     const output *o = &r->files[i];
-    sb_text_add(t, "%s\n {\"path\":", i ? "," : "");
-    sb_text_quote(t, o->path);
-    if (o->bytes < 0)
-      sb_text_add(t, ",\"bytes\":null,\"crc\":null}");
-    else
-      sb_text_add(t, ",\"bytes\":%lld,\"crc\":\"%s\"}", (long long)o->bytes, o->crc);
+    sb_text_add(t, i ? ",\n " : "\n ");
+    put_file(t, o->path, o->bytes, o->crc);
   }
   sb_text_add(t, "]}\n");
 }
@@ -231,6 +240,11 @@ static void put_report(sb_text *t, const report *r) {
   put_text(t, "method", g->method);
   sb_text_add(t, ",\"seed\":%lld", (long long)g->seed);
   put_text(t, "status", g->status);
+  if (g->deck) {
+    char crc[17];
+    deck_crc(g->deck, crc);
+    put_text(t, "deck", crc);
+  }
   sb_text_add(t, ",\n\"metrics\":[");
   for (int i = 0; i < g->metric_count; i++) {
     sb_text_add(t, i ? ",\n " : "\n ");
@@ -270,5 +284,48 @@ sb_status sb_report_write(const sb_comm *c, const char *directory, const sb_repo
   }
   if (!s) s = write_json(c, directory, &full);
   sb_mem_free(full.files);
+  return s;
+}
+
+/* --- Is it still right?
+ * ------------------------------------------------------------------------------- */
+
+/* What the report says of a file as it is now; of a missing one its path alone. */
+static sb_status expected(const sb_comm *c, const char *directory, const char *name, sb_text *t,
+                          int *there) {
+  char *path = NULL, crc[17] = "";
+  int64_t bytes = -1;
+  SB_TRY_ALL(c, sb_text_of(&path, "%s/%s", directory, name));
+  *there = sb_path_exists(c, path);
+  sb_status s = *there ? sb_path_crc(c, path, &bytes, crc) : SB_OK;
+  t->length = 0;
+  if (*there)
+    put_file(t, name, bytes, crc);
+  else
+    sb_text_add(t, "{\"path\":\"%s\"", name);
+  sb_mem_free(path);
+  return sb_agree(c, s ? s : t->status);
+}
+
+sb_status sb_report_stands(const sb_comm *c, const char *directory, const char *deck,
+                           const char *const *files, int n, int *yes) {
+  char *path = NULL, *text = NULL, crc[17], mark[40];
+  sb_text t = {.data = NULL};
+  *yes = 0;
+  SB_TRY_ALL(c, sb_text_of(&path, "%s/report.json", directory));
+  const int exists = sb_path_exists(c, path);
+  sb_status s = exists ? sb_text_read(c, path, &text, NULL) : SB_OK;
+  sb_mem_free(path);
+  if (s || !exists) return s;
+  deck_crc(deck, crc);
+  snprintf(mark, sizeof mark, "\"deck\":\"%s\"", crc);
+  *yes = strstr(text, mark) != NULL;
+  for (int i = 0; i < n && *yes && !s; i++) {
+    int there = 0;
+    s = expected(c, directory, files[i], &t, &there);
+    if (!s) *yes = (strstr(text, t.data) != NULL) == there;
+  }
+  sb_text_free(&t);
+  sb_mem_free(text);
   return s;
 }

@@ -103,6 +103,107 @@ static sb_status write_part(sb_recorder *r) {
   return s;
 }
 
+/* --- A recorder set aside
+ * ------------------------------------------------------------------------------- */
+
+static sb_status put_state(sb_file *f, void *context) {
+  const sb_recorder *r = context;
+  SB_TRY(sb_h5_int(f, "/recorder", "parts", r->parts));
+  SB_TRY(sb_h5_int(f, "/recorder", "total", r->total));
+  SB_TRY(sb_h5_int(f, "/recorder", "held", r->held));
+  if (r->xdmf.data) r->xdmf.data[r->xdmf.length] = 0; /* what ended the last file is still there */
+  SB_TRY(sb_h5_string(f, "/recorder/xdmf", "for viewers, of the parts written",
+                      r->xdmf.data ? r->xdmf.data : ""));
+  return put_frames(f, context);
+}
+
+/* Positions and velocities are the first two arrays of a frame; the others follow from them. */
+sb_status sb_recorder_save(const sb_recorder *r, sb_file *f) {
+  sb_column *cols;
+  char(*paths)[64];
+  const int64_t width = sb_picture_width(&r->picture);
+  sb_status s = SB_NEW(&cols, 2 * r->held + SB_PICTURE_MOST, "arrays to be kept");
+  if (!s) s = SB_NEW(&paths, 2 * r->held + SB_PICTURE_MOST, "arrays to be kept");
+  s = sb_h5_agree(f, s);
+  if (!s) s = sb_h5_alone(f, put_state, (void *)(uintptr_t)r);
+  for (int64_t k = 0; !s && k < r->held; k++) {
+    char group[32];
+    group_name(r->total + k, group);
+    sb_picture_columns(&r->picture, group, r->data + k * r->picture.count * width, paths + 2 * k,
+                       cols + 2 * k);
+  }
+  if (!s) s = sb_file_put_all(f, cols, (int)(2 * r->held));
+  sb_mem_free(paths);
+  sb_mem_free(cols);
+  return s;
+}
+
+static sb_status get_frame(sb_recorder *r, sb_file *f, int64_t k, double *x, double *v) {
+  const sb_picture *p = &r->picture;
+  char group[32], path[64];
+  int64_t leg;
+  group_name(r->total + k, group);
+  SB_TRY(sb_file_get_int(f, group, "leg", 1, &leg));
+  SB_TRY(sb_file_get_int(f, group, "step", 1, &r->frames[k].step));
+  SB_TRY(sb_file_get_real(f, group, "t", 1, &r->frames[k].t));
+  r->frames[k].leg = (int)leg;
+  snprintf(path, sizeof path, "%s/x", group);
+  SB_TRY(sb_file_get(f, path, SB_KIND_F64, p->first, p->count, x));
+  snprintf(path, sizeof path, "%s/v", group);
+  SB_TRY(sb_file_get(f, path, SB_KIND_F64, p->first, p->count, v));
+  sb_picture_fill(p, x, v, r->data + k * p->count * sb_picture_width(p));
+  return SB_OK;
+}
+
+static sb_status get_frames(sb_recorder *r, sb_file *f, int64_t held) {
+  const int64_t size = r->picture.count * r->picture.d;
+  double *x = NULL, *v = NULL;
+  sb_status s = SB_NEW(&x, size, "a frame");
+  if (!s) s = SB_NEW(&v, size, "a frame");
+  s = sb_agree(r->comm, s);
+  for (int64_t k = 0; !s && k < held; k++) s = get_frame(r, f, k, x, v);
+  sb_mem_free(v);
+  sb_mem_free(x);
+  return s;
+}
+
+static sb_status check_parts(const sb_recorder *r, int64_t parts, int64_t held) {
+  if (parts < 0 || parts > INT32_MAX || held < 0 || held >= r->most)
+    return sb_fail(SB_USE, "a recorder with %lld frames to a part was set aside", (long long)held);
+  for (int k = 0; k < (int)parts; k++) {
+    char *path = NULL;
+    SB_TRY(part_path(r, k, &path));
+    sb_status s = sb_exists_local(path) ? SB_OK : sb_fail(SB_USE, "%s is missing", path);
+    sb_mem_free(path);
+    SB_TRY(s);
+  }
+  return SB_OK;
+}
+
+static sb_status take_text(sb_recorder *r, const char *text) {
+  r->xdmf.length = 0;
+  if (r->comm->rank == 0 && text[0]) sb_text_add(&r->xdmf, "%s", text);
+  return r->xdmf.status;
+}
+
+sb_status sb_recorder_restore(sb_recorder *r, sb_file *f) {
+  int64_t parts, total, held;
+  char *text;
+  SB_TRY(sb_file_get_int(f, "/recorder", "parts", 1, &parts));
+  SB_TRY(sb_file_get_int(f, "/recorder", "total", 1, &total));
+  SB_TRY(sb_file_get_int(f, "/recorder", "held", 1, &held));
+  SB_TRY_ALL(r->comm, r->comm->rank == 0 ? check_parts(r, parts, held) : SB_OK);
+  SB_TRY(sb_file_get_string(f, "/recorder/xdmf", &text));
+  r->total = total;
+  sb_status s = get_frames(r, f, held);
+  if (!s) s = sb_agree(r->comm, take_text(r, text));
+  sb_mem_free(text);
+  r->parts = s ? 0 : (int)parts;
+  r->held = s ? 0 : held;
+  if (s) r->total = 0;
+  return s;
+}
+
 /* --- Life
  * --------------------------------------------------------------------------------------------- */
 
@@ -210,6 +311,8 @@ static void remove_later_parts(const sb_recorder *r) {
     sb_mem_free(path);
   }
 }
+
+void sb_recorder_drop(sb_recorder *r) { release(r); }
 
 sb_status sb_recorder_close(sb_recorder *r) {
   if (!r) return SB_OK;
