@@ -66,7 +66,7 @@ static int takes_part(const way *w, const sb_comm *all) { return w->comm == all 
 /* Takes `steps` steps; seconds of one. */
 static double take(way *w, int64_t steps) {
   int64_t left = steps;
-  const sb_train_control control = {0, NULL, &left, NULL};
+  const sb_train_control control = {.left = &left};
   const double exchange = sb_timer_seconds(SB_T_EXCHANGE);
   const int64_t before = allocations;
   if (w->comm->size > 1) must(sb_wait(w->comm));
