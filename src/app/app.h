@@ -1,4 +1,13 @@
-/* The program: command line, deck, and what the commands share. */
+/* The program: command line, deck, and what the commands share.
+ *
+ * How a run knows what is done (--resume; the same command starts and goes on):
+ *   networks      checkpoint.h5, or the newest before it that is whole
+ *   samples.h5, trajectories, velocity.h5   finished when /about of the file has this deck (but for keys that do not
+ *                 touch it) and the checksum of this checkpoint; written by rename, so it is whole. Of the files of a
+ *                 command the one named is written last, then its text for viewers
+ *   sampling.h5   the same; sampling goes on there
+ *   report.json   has the checksums of this deck and of the files beside it
+ * No other state is kept. Without --resume everything begins anew. */
 #ifndef SB_APP_H
 #define SB_APP_H
 #include "sb/checkpoint.h"
@@ -24,7 +33,8 @@ typedef struct app_line {
   int sets;
   int resume, overwrite, dry_run, strict_bits, quiet, verify;
   const char *resume_file, *at, *start;
-  int64_t stop_after; /* -1: no limit */
+  int64_t stop_after;     /* -1: no limit */
+  double walltime, stall; /* seconds, 0: none */
 } app_line;
 
 /* Section "" and the sections of the program itself. */
@@ -50,7 +60,21 @@ typedef struct app_velocity {
 
 typedef struct app_checkpoint {
   int64_t every, keep;
+  double sampling;
 } app_checkpoint;
+
+/* What this rank knows of a wish to stop, and what all agreed on. */
+typedef struct app_stop_state {
+  char file[1024]; /* output/stop */
+  double look;     /* when to look for it again */
+  int by_file;
+  char why[256]; /* "" until all agreed */
+} app_stop_state;
+
+/* The lock on the output directory, of rank 0. */
+typedef struct app_claim_state {
+  int held, fd;
+} app_claim_state;
 
 typedef struct app {
   sb_comm *comm;
@@ -71,9 +95,12 @@ typedef struct app {
   sb_run run;
   char checkpoint_path[1024]; /* of this run */
   const char *parent;         /* checkpoint that this run came from, or NULL */
-  char parent_path[1024];
+  char parent_path[1024], parent_crc[17];
   int64_t steps_left; /* until --stop-after, -1: no limit */
   int64_t memory_predicted;
+  app_stop_state stop;
+  app_claim_state claim;
+  int damaged; /* checkpoint.h5 … checkpoint.(damaged-1).h5 are damaged, those that exist */
 } app;
 
 /* A command of the table in main.c. */
@@ -110,6 +137,42 @@ sb_status app_history(app *a);      /* collective: history.csv, timing.csv */
 sb_status app_check(app *a);
 sb_status app_start_check(app *a); /* the table that stage 2 starts from */
 
+/* stop.c: any rank may learn that the run is to stop; all do it at the same step. */
+typedef struct app_verdict {
+  int stop;   /* now; why is in a->stop */
+  int urgent; /* a second signal: what is quickest */
+  int save;   /* it is time for a checkpoint */
+} app_verdict;
+sb_status app_stop_open(app *a); /* collective: signals, limits, watchdog */
+void app_stop_close(app *a);
+int app_stop_asked(void *self); /* local, cheap: does this rank want to stop? */
+/* Collective. left: seconds until the work ends by itself (rank 0's counts); what has little left is finished. gap: of
+ * rank 0, to all; may be NULL. */
+sb_status app_stop_agree(app *a, double left, int save_due, int64_t *gap, app_verdict *out);
+sb_status app_stop_training(void *self, double left); /* collective: for sb_train_on */
+/* Collective. Between two parts of a command that keeps nothing half-done; `where` stays: "evaluating". */
+sb_status app_stop_here(app *a, const char *where);
+/* SB_EARLY with the line that the run ends with; rank 0 removes the file `stop`. */
+sb_status app_stopped(app *a, const char *where, const char *kept);
+
+/* claim.c */
+sb_status app_claim(app *a); /* collective: the output directory, made and locked; left-overs go */
+void app_release(app *a);
+sb_status app_remove(app *a, const char *name); /* rank 0 removes output/NAME, there or not */
+
+/* resume.c */
+void app_checkpoint_name(int k, const char *how, char out[64]); /* "checkpoint.2HOW.h5" */
+/* Collective. Path of the newest checkpoint that is whole, with a warning for each that is not; "" where there is none.
+ * All damaged: SB_USE. */
+sb_status app_newest(app *a, char *out, int size);
+/* Collective. What is written from now on comes from this checkpoint, as it is now. */
+sb_status app_parent(app *a, const char *path);
+/* Collective. Is a file of this deck, but for keys that begin like one of `ignored`, and of this parent? */
+sb_status app_ours(app *a, sb_file *f, const char *const *ignored, int *yes);
+/* Collective. With --resume: is output/NAME.h5 finished? */
+sb_status app_finished(app *a, const char *name, const char *const *ignored, int *yes);
+extern const char *const app_draw_ignores[];
+
 /* points.c: tables of points that a user gives: /x [rows, raw], finite numbers. Collective. */
 typedef struct app_points {
   const char *path; /* borrowed */
@@ -123,8 +186,9 @@ void app_points_close(app_points *p);
 /* Frames in one file of trajectories: no more than the run has. */
 int64_t app_part_frames(const app *a, int legs);
 
-/* memory.c: bytes of one rank, and of the files; says no when they do not suffice. */
+/* memory.c: bytes of one rank, and of the files; says no when there is less. Collective. */
 sb_status app_predict(app *a);
+sb_status app_rough(app *a); /* rough.c: how long, roughly; collective, spoils the run's state */
 
 /* commands */
 sb_status app_run(app *a);

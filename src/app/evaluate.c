@@ -72,11 +72,11 @@ static sb_status judge(evaluation *e) {
   return s;
 }
 
+static const char *const files[] = {"checkpoint.h5", "samples.h5", "trajectories.h5", "velocity.h5",
+                                    "history.csv",   "timing.csv", "used.yml"};
+
 static sb_status write_report(evaluation *e) {
   app *a = e->a;
-  static const char *const files[] = {"checkpoint.h5", "samples.h5",  "trajectories.h5",
-                                      "velocity.h5",   "history.csv", "timing.csv",
-                                      "used.yml"};
   const char *present[8];
   char path[1024];
   int n = 0;
@@ -88,6 +88,7 @@ static sb_status write_report(evaluation *e) {
   SB_TRY(sb_max_real(a->comm, &peak, 1));
   const sb_report report = {.method = a->method->name,
                             .status = "done",
+                            .deck = a->used,
                             .seed = a->options.seed,
                             .metrics = e->metric,
                             .metric_count = e->n,
@@ -102,22 +103,43 @@ static sb_status write_report(evaluation *e) {
   return sb_report_write(a->comm, a->options.output, &report);
 }
 
+/* A report of this deck and of these draws. */
+static sb_status complete(app *a, int *yes) {
+  *yes = 0;
+  if (a->line.resume == RESUME_NEVER) return SB_OK;
+  SB_TRY(sb_report_stands(a->comm, a->options.output, a->used, files, 4, yes));
+  if (*yes) sb_say("the report is complete: %s/report.json\n", a->options.output);
+  return SB_OK;
+}
+
+static sb_status evaluate(evaluation *e) {
+  app *a = e->a;
+  SB_TRY(app_stop_here(a, "evaluating"));
+  SB_TRY(read_samples(e));
+  SB_TRY(judge(e));
+  SB_TRY(app_stop_here(a, "evaluating"));
+  SB_TRY(evaluate_modes(e));
+  SB_TRY(app_stop_here(a, "evaluating"));
+  return a->judge.errors ? evaluate_drift(e) : SB_OK;
+}
+
 sb_status app_evaluate(app *a) {
   evaluation *e = NULL;
+  int done;
   if (!a->run.data) {
     SB_TRY(app_refuse(a, "report.json"));
     SB_TRY(app_start(a));
-    if (a->line.dry_run) return SB_OK;
+    if (a->line.dry_run) return app_rough(a);
     SB_TRY(app_load_trained(a));
+    SB_TRY(app_claim(a));
   }
+  SB_TRY(complete(a, &done));
+  if (done) return SB_OK;
   SB_TRY_ALL(a->comm, SB_NEW(&e, 1, "metrics"));
   e->a = a;
   for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
   const double began = sb_clock();
-  sb_status s = read_samples(e);
-  if (!s) s = judge(e);
-  if (!s) s = evaluate_modes(e);
-  if (!s && a->judge.errors) s = evaluate_drift(e);
+  sb_status s = evaluate(e);
   sb_timer(SB_T_METRIC, began);
   if (!s) s = write_report(e);
   sb_mem_free(e->sample);

@@ -14,11 +14,16 @@ static void usage(void) {
   sb_say(
       "\noptions\n"
       "  --set KEY=VALUE   a value for the deck, any number of times\n"
-      "  --resume[=WHAT]   go on from output/checkpoint.h5 if it is there (auto), never, or from a "
-      "FILE\n"
+      "  --resume[=WHAT]   go on where an earlier run of this deck ended, or begin (auto); never; "
+      "or "
+      "train on from a FILE\n"
       "  --overwrite       write over existing results\n"
       "  --stop-after K    stop after K training steps with a checkpoint, status 75\n"
-      "  --dry-run         check deck and data, say what memory and disk it takes, and end\n"
+      "  --max-walltime T  stop in time for this limit (2h30m, H:MM:SS, seconds), status 75; also "
+      "from SLURM_JOB_END_TIME, PBS_WALLTIME\n"
+      "  --stall-timeout T end a run that makes no progress for so long (at least 60 s), status "
+      "76\n"
+      "  --dry-run         check deck and data, say what memory, disk and time it takes, and end\n"
       "  --start FILE      sample: stage 2 starts from the rows of /x\n"
       "  --at FILE         velocity: fields at the rows of /x and times /t\n"
       "  --verify          info: recompute the checksums of FILE\n"
@@ -33,7 +38,11 @@ static void usage(void) {
   }
   sb_say(
       "\nstatus: 0 done, 1 wrong command, deck or data, 2 numbers failed, 3 files, memory, MPI, 75 "
-      "stopped early: resubmit\n");
+      "stopped early: resubmit, 76 stalled: resubmit\n"
+      "signals USR1, USR2, TERM and a file `stop` in the output directory end a run at the next "
+      "step "
+      "with a checkpoint\n"
+      "(status 75); a second signal at once, without one of the draws\n");
 }
 
 /* The sections asked for, `name` and those below it (NULL: all), in front; returns their number. */

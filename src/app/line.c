@@ -1,9 +1,11 @@
 /* The command line. Every rank reads the same words, so every rank comes to the same end. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
+#include "sb/stop.h"
 
 const app_command *app_command_find(const char *name) {
   for (const app_command *c = app_commands; c->name; c++)
@@ -28,12 +30,14 @@ typedef struct option {
 #define TRAINING "run train"
 #define WORKING  "run train sample velocity evaluate"
 static const option options[] = {{"--set", VALUE, NULL},
-                                 {"--resume", MAYBE, TRAINING},
+                                 {"--resume", MAYBE, WORKING},
                                  {"--overwrite", FLAG, WORKING},
                                  {"--dry-run", FLAG, WORKING},
                                  {"--at", VALUE, "velocity"},
                                  {"--start", VALUE, TRAINING " sample"},
                                  {"--stop-after", VALUE, TRAINING},
+                                 {"--max-walltime", VALUE, WORKING},
+                                 {"--stall-timeout", VALUE, WORKING},
                                  {"--verify", FLAG, "info"},
                                  {"--version", FLAG, NULL},
                                  {"--help", FLAG, NULL},
@@ -48,6 +52,25 @@ static sb_status count(const char *text, int64_t *out) {
   if (errno || *end || end == text || *out < 0)
     return sb_fail(SB_USE, "--stop-after %s: a number of steps, 0 or more", text);
   return SB_OK;
+}
+
+static sb_status duration(const char *name, const char *text, double *out) {
+  char why[SB_MESSAGE_MAX];
+  const sb_status s = sb_duration(text, out);
+  if (!s) return s;
+  snprintf(why, sizeof why, "%s", sb_message());
+  sb_forget();
+  return sb_fail(s, "%s: %s", name, why);
+}
+
+/* Networks recover from half a minute without a cable. SB_STALL_MINIMUM (seconds, in the
+ * environment) is for tests. */
+static sb_status stall(const char *name, const char *text, double *out) {
+  const char *minimum = getenv("SB_STALL_MINIMUM");
+  const double least = minimum ? atof(minimum) : 60;
+  SB_TRY(duration(name, text, out));
+  if (*out >= least) return SB_OK;
+  return sb_fail(SB_USE, "%s: %s is too short, at least %g seconds", name, text, least);
 }
 
 static void resume(app_line *l, const char *value) {
@@ -74,6 +97,8 @@ static sb_status apply(app_line *l, const char *name, const char *value) {
   if (!strcmp(name, "--version")) l->command = "info";
   if (!strcmp(name, "--help")) l->command = "help";
   if (!strcmp(name, "--stop-after")) return count(value, &l->stop_after);
+  if (!strcmp(name, "--max-walltime")) return duration(name, value, &l->walltime);
+  if (!strcmp(name, "--stall-timeout")) return stall(name, value, &l->stall);
   return SB_OK;
 }
 

@@ -1,6 +1,11 @@
 /* What a run will take: bytes of one rank, bytes of its files. Said before anything large is
  * allocated or written. The phases follow each other; networks and data stay, so the largest phase
  * counts. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "app.h"
 #include "sb/limits.h"
 #include "sb/log.h"
@@ -50,31 +55,100 @@ static double evaluating(const app *a) {
   return 8 * n * data->d + larger(8 * n * data->raw, larger(judged, larger(modes, oracle)));
 }
 
-/* Per particle and frame of a trajectory: x, v, both in three dimensions, coordinates one by one.
- */
-static double files(const app *a) {
+static double draws(const app *a) {
   const sb_data *data = a->run.data;
   const double per_point = 2.0 * data->raw + 6 + (data->raw > 3 ? data->raw : 0);
   const double frames = 2 * (double)a->record.frames + 1;
-  return 8 * (double)a->sample.n * (per_point + data->raw) + 8 * frames * tracked(a) * per_point +
-         (double)a->method->bytes((sb_run *)&a->run) * (double)(1 + a->checkpoint.keep) / 2;
+  return 8 * (double)a->sample.n * (per_point + 3 * data->raw) +
+         8 * frames * tracked(a) * per_point;
+}
+
+static double fields(const app *a) {
+  const int arrays = a->run.data->mixture ? 7 : 3;
+  double points = 1;
+  for (int k = 0; k < (a->run.data->raw == 3 ? 3 : 2); k++) points *= (double)a->velocity.points;
+  return 8 * points * 2 * a->velocity.times.n * arrays;
+}
+
+static double networks(const app *a) {
+  sb_run alone = a->run; /* what ranks share or hold together is in a file once */
+  alone.comm = sb_comm_self();
+  return (double)a->method->bytes(&alone) * (double)(2 + a->checkpoint.keep) / 2;
+}
+
+/* Of the command, one more checkpoint than are kept: the new one is written before an old one goes.
+ */
+static double files(const app *a) {
+  const int all = !strcmp(a->line.command, "run");
+  double bytes = 0;
+  if (all || !strcmp(a->line.command, "train")) bytes += networks(a);
+  if (all || !strcmp(a->line.command, "sample")) bytes += draws(a);
+  if (all || !strcmp(a->line.command, "velocity")) bytes += fields(a);
+  return bytes;
+}
+
+/* Room in the file system of the output: that of the nearest directory that exists. */
+static int64_t disk_room(const app *a) {
+  char path[1024];
+  int64_t bytes = -1;
+  snprintf(path, sizeof path, "%s", a->options.output);
+  for (;;) {
+    bytes = sb_disk_free(a->comm, path);
+    char *slash = strrchr(path, '/');
+    if (bytes >= 0 || !slash || slash == path) return bytes;
+    *slash = 0;
+  }
+}
+
+/* Bytes of results that are there already and stay or are replaced. */
+static int64_t present(const app *a) {
+  int64_t bytes = 0;
+  struct stat file;
+  char path[1024];
+  DIR *directory = a->comm->rank == 0 ? opendir(a->options.output) : NULL;
+  for (const struct dirent *e; directory && (e = readdir(directory));) {
+    const char *end = strrchr(e->d_name, '.');
+    if (end && !strcmp(end, ".h5") && !app_path(a, e->d_name, path, sizeof path) &&
+        stat(path, &file) == 0)
+      bytes += (int64_t)file.st_size;
+  }
+  if (directory) closedir(directory);
+  return bytes;
+}
+
+static sb_status predict_disk(app *a) {
+  const double bytes = files(a);
+  int64_t there = present(a);
+  const int64_t left = disk_room(a);
+  SB_TRY(sb_max_int(a->comm, &there, 1));
+  if (a->line.dry_run && left >= 0)
+    sb_say("disk        about %.1f MB of files in %s, room for %.1f MB\n", bytes / 1e6,
+           a->options.output, (double)left / 1e6);
+  else if (a->line.dry_run)
+    sb_say("disk        about %.1f MB of files in %s\n", bytes / 1e6, a->options.output);
+  if (left < 0 || bytes <= (double)left + (double)there) return SB_OK;
+  return sb_fail(SB_SYS,
+                 "%s: about %.1f MB of files are to be written, the file system has room for "
+                 "%.1f MB; less to sample and record, or another output",
+                 a->options.output, bytes / 1e6, (double)left / 1e6);
 }
 
 sb_status app_predict(app *a) {
   const double method = (double)a->method->bytes(&a->run);
   const double bytes =
       (double)sb_mem_now() + method + larger(sampling(a), larger(grid(a), evaluating(a)));
-  const double room = (double)sb_memory_available();
+  const double room = (double)sb_memory_available(); /* of the node */
   sb_status s = SB_OK;
   a->memory_predicted = (int64_t)bytes;
   if (a->line.dry_run)
-    sb_say("%d ranks, %.1f MB of memory each, about %.1f MB of files in %s\n", a->comm->size,
-           bytes / 1e6, files(a) / 1e6, a->options.output);
+    sb_say("ranks       %d, %d on this node\nmemory      %.1f MB each, this node has %.1f MB\n",
+           a->comm->size, a->comm->node_size, bytes / 1e6, room / 1e6);
   if (bytes * a->comm->node_size > room)
     s = sb_fail(SB_SYS,
                 "%.0f bytes needed per rank, %d ranks on this node: more than the %.0f bytes it "
                 "has left; fewer ranks per node, or less "
                 "to sample and record",
                 bytes, a->comm->node_size, room);
-  return sb_agree(a->comm, s);
+  SB_TRY_ALL(a->comm, s);
+  return predict_disk(a);
 }

@@ -1,7 +1,7 @@
 /* The command sample: runs the method's legs and records what passes by. */
 #include <string.h>
 
-#include "app.h"
+#include "sampling.h"
 #include "sb/clock.h"
 #include "sb/file.h"
 #include "sb/log.h"
@@ -76,11 +76,15 @@ static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
   return sb_recorder_open(a->comm, &o, cloud->n, &w->recorder);
 }
 
-static sb_status watch_close(watch *w) {
-  const sb_status s = sb_recorder_close(w->recorder);
+/* What a run that was held up recorded is in sampling.h5; one that failed leaves what it has. */
+static sb_status watch_close(watch *w, sb_status ended) {
+  sb_status s = SB_OK;
+  if (ended == SB_EARLY)
+    sb_recorder_drop(w->recorder);
+  else
+    s = sb_recorder_close(w->recorder);
   sb_mem_free(w->x);
   sb_mem_free(w->v);
-  sb_mem_free(w->middle);
   return s;
 }
 
@@ -180,6 +184,20 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
   return s;
 }
 
+/* Moves the cloud to the end, from the start or from where an earlier run was held up. */
+static sb_status walk(watch *w, const sb_leg *legs, int n, sb_particles *cloud) {
+  app *a = w->a;
+  app_sampling place = {.a = a, .legs = legs, .n = n, .recorder = w->recorder, .middle = w->middle};
+  const sb_observer observer = {w, wants, see};
+  SB_TRY(app_sampling_open(&place, cloud));
+  const int anew = !place.ever_saved;
+  if (anew && legs[0].start == SB_START_KEEP) SB_TRY(start_from(a, cloud));
+  SB_TRY(sb_sample_on(a->comm, legs, n, cloud, &observer, 1, &place.hold));
+  sb_say("%lld draws in %.1f s\n", (long long)cloud->n, sb_clock() - place.began);
+  return anew && a->method->remark ? a->method->remark(&a->run) : SB_OK;
+}
+
+/* samples.h5 comes last: where it is, everything is. */
 static sb_status draw(app *a, const sb_projection *projection) {
   sb_leg legs[SB_MAX_LEGS];
   sb_particles cloud = {0};
@@ -187,31 +205,41 @@ static sb_status draw(app *a, const sb_projection *projection) {
   int n = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
   SB_TRY(sb_particles_new(a->comm, a->sample.n, a->run.data->d, &cloud));
-  const double began = sb_clock();
-  sb_status s = SB_OK;
-  if (legs[0].start == SB_START_KEEP) s = start_from(a, &cloud);
-  if (!s) s = watch_open(a, &cloud, n, projection, &w);
-  const sb_observer observer = {&w, wants, see};
-  if (!s) s = sb_sample(a->comm, legs, n, &cloud, &observer, 1);
-  if (!s) sb_say("%lld draws in %.1f s\n", (long long)cloud.n, sb_clock() - began);
-  if (!s && a->method->remark) s = a->method->remark(&a->run);
+  sb_status s = watch_open(a, &cloud, n, projection, &w);
+  if (!s) s = walk(&w, legs, n, &cloud);
+  const sb_status closed = watch_close(&w, s);
+  if (!s) s = closed;
+  if (!s) s = app_remove(a, "samples.xmf");
   if (!s) s = write_samples(a, &cloud, &w, projection);
-  const sb_status closed = watch_close(&w);
+  if (!s) s = app_remove(a, SAMPLING);
+  sb_mem_free(w.middle);
   sb_particles_free(&cloud);
-  return s ? s : closed;
+  return s;
+}
+
+/* 1 when there is nothing left to draw. */
+static sb_status drawn(app *a, int *yes) {
+  SB_TRY(app_finished(a, "samples", app_draw_ignores, yes));
+  if (!*yes) return SB_OK;
+  sb_say("draws are complete\n");
+  return app_remove(a, SAMPLING);
 }
 
 sb_status app_draw(app *a) {
   const int alone = !a->run.data;
   app_view view;
+  int complete;
   if (alone) {
     SB_TRY(app_refuse(a, "samples.h5"));
     SB_TRY(app_refuse(a, "trajectories.h5"));
+    SB_TRY(app_refuse(a, SAMPLING));
     SB_TRY(app_start(a));
-    if (a->line.dry_run) return SB_OK;
+    if (a->line.dry_run) return app_rough(a);
     SB_TRY(app_load_trained(a));
-    SB_TRY(sb_dir_make(a->comm, a->options.output));
+    SB_TRY(app_claim(a));
   }
+  SB_TRY(drawn(a, &complete));
+  if (complete) return SB_OK;
   sb_status s = app_view_open(a, &view);
   if (!s) s = draw(a, a->run.data->raw > 3 ? &view.projection : NULL);
   app_view_close(&view);

@@ -36,6 +36,7 @@ static const sb_key velocity_keys[] = {
 static const sb_key checkpoint_keys[] = {
   SB_INT(app_checkpoint, every, "5000", 0, 1e12, "steps", "training steps between checkpoints; 0: only at the end"),
   SB_INT(app_checkpoint, keep, "1", 0, 1000, "", "earlier checkpoints kept"),
+  SB_REAL(app_checkpoint, sampling, "600", 0, 1e9, "s", "time between checkpoints of the draws; 0: only when stopped"),
   {0}};
 /* clang-format on */
 
@@ -195,6 +196,7 @@ sb_status app_start(app *a) {
   a->run.comm = a->comm;
   a->run.seed = (uint64_t)a->options.seed;
   a->run.method = a->method;
+  SB_TRY(app_stop_open(a));
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
   SB_TRY(app_check(a));
   SB_TRY(app_predict(a));
@@ -204,6 +206,8 @@ sb_status app_start(app *a) {
 }
 
 void app_close(app *a) {
+  app_stop_close(a);
+  app_release(a);
   if (a->run.data && a->run.comm) a->method->close(&a->run);
   if (a->run.data) sb_data_close(a->comm, a->run.data);
   sb_mem_free(a->run.state);

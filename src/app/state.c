@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "app.h"
+#include "sb/clock.h"
 #include "sb/log.h"
 #include "sb/mem.h"
+#include "sb/stop.h"
 
 static sb_block *add(sb_block *b, const char *path, const char *name, const char *meaning,
                      sb_kind kind, int64_t n, void *data) {
@@ -31,6 +33,9 @@ static int task_blocks(sb_task *t, const char *layout, sb_block *out) {
   b = add(b, "/state/%s/running", t->name, "sum of losses since the last line", SB_KIND_F64, 1,
           t->running);
   b = add(b, "/state/%s/best_loss", t->name, "least validation loss", SB_KIND_F64, 1, t->best_loss);
+  b = add(b, "/state/%s/restores", t->name, "times the learning rate was halved", SB_KIND_I64, 1,
+          t->restores);
+  b[-1].optional = 1; /* files of before have none */
   b = add(b, "/history/%s", t->name, "step, loss, validation loss, gradient norm, learning rate",
           SB_KIND_F64, lines, t->history);
   b[-1].rank = 2, b[-1].shape[1] = SB_HISTORY_COLUMNS;
@@ -86,9 +91,11 @@ sb_status app_save(void *self) {
   char layouts[SB_MAX_TASKS][LAYOUT_SIZE], path[1024];
   sb_block blocks[MAX_BLOCKS];
   SB_TRY(app_path(a, "checkpoint.h5", path, sizeof path));
+  const double began = sb_clock();
   const int n = all_blocks(a, 1, layouts, blocks);
   SB_TRY(sb_checkpoint_write(a->comm, path, (int)a->checkpoint.keep, a->method->name, a->used,
                              a->parent, blocks, n));
+  sb_stop_wrote(sb_timer(SB_T_OUTPUT, began) - began);
   return app_history(a);
 }
 
@@ -102,7 +109,8 @@ static int may_differ(const char *key, int trained) {
     if (!strncmp(key, *p, strlen(*p))) return 1;
   for (const char *const *p = later; trained && *p; p++)
     if (!strncmp(key, *p, strlen(*p))) return 1;
-  return 0;
+  const char *last = strrchr(key, '.');
+  return !strncmp(key, "train.", 6) && (!strcmp(last, ".on_nan") || !strcmp(last, ".restores"));
 }
 
 static sb_status compare_decks(app *a, const sb_checkpoint *k, int trained) {
@@ -176,7 +184,7 @@ sb_status app_load_trained(app *a) {
     if (*task[i]->step < task[i]->options->steps)
       sb_warn("network %s of %s has %lld of %lld steps", task[i]->name, a->checkpoint_path,
               (long long)*task[i]->step, (long long)task[i]->options->steps);
-  return SB_OK;
+  return app_parent(a, a->parent);
 }
 
 /* A CSV file grows in one block that is large enough for all lines. */

@@ -151,11 +151,13 @@ static sb_status on_grid(app *a) {
   survey s = {.a = a, .times = a->velocity.times.n};
   sb_leg legs[SB_MAX_LEGS];
   const int known = a->run.data->mixture != NULL;
-  sb_status status = app_view_open(a, &s.view);
+  sb_status status = app_remove(a, "velocity.xmf");
+  if (!status) status = app_view_open(a, &s.view);
   if (!status) status = a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &s.legs);
   if (!status) status = lay_grid(&s);
   if (!status) status = sb_agree(a->comm, allocate(&s, known));
   if (!status) status = look(&s, SB_VIEW_DECK, legs, s.learned);
+  if (!status) status = app_stop_here(a, "computing fields");
   if (!status && known) status = look(&s, SB_VIEW_CLOSED, legs, s.exact);
   if (!status && known) status = look_density(&s, legs);
   if (!status) status = write_grid(&s, legs);
@@ -321,14 +323,28 @@ static sb_status at_points(app *a) {
   return s;
 }
 
+static sb_status complete(app *a, int *yes) {
+  static const char *const ignored[] = {"output",    "checkpoint.", "record.", "sample.n",
+                                        "evaluate.", "about.",      NULL};
+  *yes = 0;
+  if (a->line.at) return SB_OK;
+  SB_TRY(app_finished(a, "velocity", ignored, yes));
+  if (*yes) sb_say("fields are complete\n");
+  return SB_OK;
+}
+
 sb_status app_velocity_files(app *a) {
+  int done;
   if (!a->run.data) {
     SB_TRY(app_refuse(a, a->line.at ? "at.h5" : "velocity.h5"));
     SB_TRY(app_start(a));
-    if (a->line.dry_run) return SB_OK;
+    if (a->line.dry_run) return app_rough(a);
     SB_TRY(app_load_trained(a));
-    SB_TRY(sb_dir_make(a->comm, a->options.output));
+    SB_TRY(app_claim(a));
   }
+  SB_TRY(complete(a, &done));
+  if (done) return SB_OK;
+  SB_TRY(app_stop_here(a, "computing fields"));
   const double began = sb_clock();
   SB_TRY(a->line.at ? at_points(a) : on_grid(a));
   sb_timer(SB_T_SAMPLE, began);
