@@ -76,13 +76,14 @@ static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
   return sb_recorder_open(a->comm, &o, cloud->n, &w->recorder);
 }
 
-/* What a run that was held up recorded is in sampling.h5; one that failed leaves what it has. */
+/* What a run that was held up recorded is in sampling.h5; one that diverged leaves the way there;
+ * any other failure leaves older files alone. */
 static sb_status watch_close(watch *w, sb_status ended) {
   sb_status s = SB_OK;
-  if (ended == SB_EARLY)
-    sb_recorder_drop(w->recorder);
-  else
+  if (ended == SB_OK || ended == SB_BAD)
     s = sb_recorder_close(w->recorder);
+  else
+    sb_recorder_drop(w->recorder);
   sb_mem_free(w->x);
   sb_mem_free(w->v);
   return s;
