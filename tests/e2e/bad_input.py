@@ -222,7 +222,7 @@ points("a start of texts", "does not hold numbers", "sample", "--start", x=np.ar
 
 def checkpoint(what, says, change, *words, commands=("sample", "velocity", "evaluate", "train")):
     for command in commands:
-        more = ["--resume"] if command == "train" else ["--overwrite"]
+        more = ["--resume=out/checkpoint.h5"] if command == "train" else ["--overwrite"]
         refused(f"{command} with {what}", says, command, "tiny.yml", *more, *words, make=change)
 
 
