@@ -82,6 +82,17 @@ sb_status sb_checkpoint_write(const sb_comm *c, const char *path, int keep, cons
 /* --- Reading
  * -------------------------------------------------------------------------------------------- */
 
+/* The deck says what the numbers mean: it is checked at once, the blocks when they are loaded. */
+static sb_status read_deck(sb_checkpoint *k) {
+  char stored[17], found[17];
+  SB_TRY(sb_file_get_string(k->file, "/deck", &k->deck));
+  SB_TRY(sb_file_get_text(k->file, "/deck", "crc", stored, sizeof stored));
+  sb_crc_text(sb_crc_add(0, k->deck, (int64_t)strlen(k->deck)), found);
+  if (strcmp(found, stored) == 0) return SB_OK;
+  return sb_fail(SB_USE, "%s: /deck is damaged: its crc is %s, it was written with %s", k->path,
+                 found, stored);
+}
+
 static sb_status read_header(sb_checkpoint *k) {
   int64_t schema = 0;
   if (sb_file_get_int(k->file, "/", "schema", 1, &schema)) {
@@ -95,7 +106,7 @@ static sb_status read_header(sb_checkpoint *k) {
   SB_TRY(sb_file_get_text(k->file, "/numerics", "kernels", k->kernels, sizeof k->kernels));
   SB_TRY(sb_file_get_int(k->file, "/numerics", "noise_layout", 1, &k->layout));
   SB_TRY(sb_file_get_int(k->file, "/numerics", "block_rows", 1, &k->block_rows));
-  return sb_file_get_string(k->file, "/deck", &k->deck);
+  return read_deck(k);
 }
 
 sb_status sb_checkpoint_open(const sb_comm *c, const char *path, sb_checkpoint *out) {
