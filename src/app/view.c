@@ -8,32 +8,75 @@
 
 #define LOOK 20000 /* rows that the box is taken from */
 
-/* Mean and axes of the training rows in raw coordinates: the covariance of network coordinates
- * pulled back. */
+/* Network coordinates without axes are raw ones stretched: m [d, d] is their covariance pulled
+ * back.
+ */
+static void stretched_back(const sb_data *data, double *m) {
+  const sb_affine *map = &data->map;
+  const int d = data->d;
+  for (int i = 0; i < d; i++)
+    for (int j = 0; j < d; j++)
+      m[i * d + j] = data->cov[i * d + j] / (map->scale[i] * map->stretch[i]) /
+                     (map->scale[j] * map->stretch[j]);
+}
+
+/* With axes, network coordinates are uncorrelated: the rows of f [d, raw] are their unit vectors
+ * pulled back, times their spread, so that f' f is the raw covariance; m = f f' has the same
+ * eigenvalues. */
+static void rotated_back(const sb_data *data, double *unit, double *f, double *m) {
+  const int d = data->d, raw = data->raw;
+  for (int i = 0; i < d; i++) {
+    for (int j = 0; j < d; j++) unit[j] = j == i ? sqrt(data->cov[i * d + i]) : 0;
+    sb_affine_back_vector(&data->map, 1, unit, f + i * raw);
+  }
+  for (int i = 0; i < d; i++)
+    for (int j = 0; j <= i; j++) {
+      double sum = 0;
+      for (int k = 0; k < raw; k++) sum += f[i * raw + k] * f[j * raw + k];
+      m[i * d + j] = m[j * d + i] = sum;
+    }
+}
+
+/* Unit vector along an eigenvector of m. */
+static void lay_axis(const sb_data *data, const double *f, const double *vector, double *axis) {
+  const int d = data->d, raw = data->raw;
+  double norm = 0;
+  for (int j = 0; j < raw; j++) {
+    axis[j] = f ? 0 : vector[j];
+    for (int i = 0; f && i < d; i++) axis[j] += vector[i] * f[i * raw + j];
+    norm += axis[j] * axis[j];
+  }
+  for (int j = 0; j < raw && norm > 0; j++) axis[j] /= sqrt(norm);
+}
+
+/* Mean and principal axes of the training rows in raw coordinates. */
 static sb_status principal_axes(app *a, sb_projection *p) {
   const sb_data *data = a->run.data;
-  const int d = data->d, raw = data->raw;
-  double *values = NULL, *vectors = NULL, trace = 0;
+  const int d = data->d, raw = data->raw, rotated = data->map.axes != NULL;
+  double *m = NULL, *f = NULL, *values = NULL, *vectors = NULL, trace = 0;
   sb_status s = SB_NEW(&p->mean, raw, "mean");
   if (!s) s = SB_NEW(&p->axes, 3 * raw, "axes");
+  if (!s) s = SB_NEW(&m, (int64_t)d * d, "covariance");
+  if (!s && rotated) s = SB_NEW(&f, (int64_t)d * raw, "factor of the covariance");
   if (!s) s = SB_NEW(&values, d, "eigenvalues");
-  if (!s) s = SB_NEW(&vectors, d * d, "eigenvectors");
+  if (!s) s = SB_NEW(&vectors, (int64_t)d * d, "eigenvectors");
   s = sb_agree(a->comm, s);
-  if (!s) s = sb_eigen(a->comm, d, data->cov, values, vectors);
+  if (!s && rotated) rotated_back(data, values, f, m);
+  if (!s && !rotated) stretched_back(data, m);
+  if (!s) s = sb_eigen(a->comm, d, m, values, vectors);
   if (!s) {
     p->d = raw;
     sb_affine_back(&data->map, 1, data->mean, p->mean);
     for (int i = 0; i < d; i++) trace += values[i];
-    for (int k = 0; k < 3; k++) {
-      double *axis = p->axes + k * raw, norm = 0;
-      if (k < d) sb_affine_back_vector(&data->map, 1, vectors + k * d, axis);
-      for (int j = 0; j < raw; j++) norm += axis[j] * axis[j];
-      for (int j = 0; j < raw && norm > 0; j++) axis[j] /= sqrt(norm);
-      p->explained[k] = k < d ? values[k] / trace : 0;
+    for (int k = 0; k < 3 && k < d; k++) {
+      lay_axis(data, f, vectors + (int64_t)k * d, p->axes + k * raw);
+      p->explained[k] = values[k] / trace;
     }
   }
-  sb_mem_free(values);
   sb_mem_free(vectors);
+  sb_mem_free(values);
+  sb_mem_free(f);
+  sb_mem_free(m);
   return s;
 }
 
