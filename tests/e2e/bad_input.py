@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Wrong commands, decks, data and checkpoints: on 1 and 3 ranks one line that says what is wrong, status 1 on every
 rank, and nothing written, not even with --overwrite."""
+
 import os
 import sys
 
@@ -36,7 +37,9 @@ def run_case(case, at):
 
 
 def all_cases():
-    for case, (good, unsaid, changed, run) in zip(cases, together([lambda c=c, i=i: run_case(c, i) for i, c in enumerate(cases)])):
+    for case, (good, unsaid, changed, run) in zip(
+        cases, together([lambda c=c, i=i: run_case(c, i) for i, c in enumerate(cases)])
+    ):
         ok(good and not unsaid and not changed, case[0], f"unsaid {unsaid}, changed {changed}", run)
 
 
@@ -84,17 +87,27 @@ def deck(what, says, content):
 tiny = TINY.read_text()
 line = tiny.count("\n") + 1
 deck("an unknown key", [f"deck.yml:{line}", "unknown key 'rekord'", "'record'"], tiny + "rekord: 3\n")
-deck("an unknown key of a section", ["unknown key 'sample.stepz1'", "'sample.steps1'"], tiny.replace("steps1", "stepz1"))
+deck(
+    "an unknown key of a section", ["unknown key 'sample.stepz1'", "'sample.steps1'"], tiny.replace("steps1", "stepz1")
+)
 deck("an unknown section", ["unknown section 'smaple'", "'sample'"], tiny.replace("sample:", "smaple:"))
 deck("a wrong type", ["'sample.n' = '3.5'", "whole number"], tiny.replace("n: 333", "n: 3.5"))
-deck("a text for a number", ["'reference.variance1' = 'three'", "a number"], tiny.replace("variance1: 3", "variance1: three"))
+deck(
+    "a text for a number",
+    ["'reference.variance1' = 'three'", "a number"],
+    tiny.replace("variance1: 3", "variance1: three"),
+)
 deck("a list for a number", ["'sample.n' is a list"], tiny.replace("n: 333", "n: [3]"))
 deck("no number", ["'reference.variance1' = 'nan'"], tiny.replace("variance1: 3", "variance1: nan"))
 deck("a value out of range", ["'data.validation' = '1'", "0 .. 0.9"], tiny.replace("validation: 0.2", "validation: 1"))
 deck("a negative value", ["'sample.n' = '-5'"], tiny.replace("n: 333", "n: -5"))
 deck("a wrong word", ["'data.law' = 'mixture_a'", "'mixture_b'"], tiny.replace("mixture_b", "mixture_a"))
 deck("an element out of range", ["element 2 of 'velocity.times' = '1.5'"], tiny.replace("0.6", "1.5"))
-deck("a section that is a number", "'sample' is a section", tiny.replace(tiny[tiny.index("sample:"):tiny.index("record:")], "sample: 3\n"))
+deck(
+    "a section that is a number",
+    "'sample' is a section",
+    tiny.replace(tiny[tiny.index("sample:") : tiny.index("record:")], "sample: 3\n"),
+)
 deck("a key given twice", ["key 'seed' is given twice", "first in line"], tiny + "seed: 4\n")
 deck("a tab", "a tab", "data:\n\tlaw: ring6\n")
 deck("an empty deck", "no key in this deck", "")
@@ -116,13 +129,25 @@ deck("an impossible number of time features", "time_features", tiny.replace("tim
 deck("layers of half a unit", "net.widths", tiny.replace("depth: 2, width: 24", "widths: [24.5]"))
 deck("too many layers", "net.widths", tiny.replace("depth: 2, width: 24", "widths: [" + "8, " * 200 + "8]"))
 deck("components without pca", "data.project", tiny.replace("n: 700", "n: 700, components: 1"))
-deck("components of more than there is", "data.components is 3", tiny.replace("n: 700", "n: 700, project: pca, components: 3"))
+deck(
+    "components of more than there is",
+    "data.components is 3",
+    tiny.replace("n: 700", "n: 700, project: pca, components: 3"),
+)
 deck("half a corner of a grid", "velocity.low", tiny.replace("points: 9", "points: 9, low: [0]"))
-deck("corners of a grid the wrong way round", "velocity.high", tiny.replace("points: 9", "points: 9, low: [0, 1], high: [1, 1]"))
+deck(
+    "corners of a grid the wrong way round",
+    "velocity.high",
+    tiny.replace("points: 9", "points: 9, low: [0, 1], high: [1, 1]"),
+)
 deck("a picture of another size", "record.image", tiny.replace("frames: 4", "frames: 4, image: [3, 2]"))
 deck("no times", "velocity.times", tiny.replace("[0, 0.6, 1]", "[]"))
 deck("one draw to judge", "sample.n", tiny.replace("n: 333", "n: 1"))
-deck("a start that is not there", "nothing.h5: No such file", tiny.replace("n: 333", "n: 333, start: file").replace("frames: 4", "frames: 4, start_file: nothing.h5"))
+deck(
+    "a start that is not there",
+    "nothing.h5: No such file",
+    tiny.replace("n: 333", "n: 333, start: file").replace("frames: 4", "frames: 4, start_file: nothing.h5"),
+)
 deck("a start without a file", "record.start_file", tiny.replace("n: 333", "n: 333, start: file"))
 deck("a path without end", "this path is too long", tiny.replace("output: out", "output: " + "o" * 1100))
 
@@ -144,7 +169,9 @@ def table(what, says, x=None, change="", name="x", make=None, **columns):
                 f[key] = value
 
     text = tiny.replace("law: mixture_b, n: 700, validation: 0.2", "file: table.h5" + (change or ", validation: 0.2"))
-    refused(what, says, "run", "table.yml", "--overwrite", make=lambda at: ((at / "table.yml").write_text(text), write(at)))
+    refused(
+        what, says, "run", "table.yml", "--overwrite", make=lambda at: ((at / "table.yml").write_text(text), write(at))
+    )
 
 
 def bad_at(row, column, value):
@@ -164,7 +191,13 @@ table("a table in CSV", "table.h5: is not an HDF5 file", make=lambda path: path.
 table("a table of zero bytes", "table.h5: is not an HDF5 file (0 bytes)", make=lambda path: path.write_text(""))
 table("a truncated table", ["table.h5: is damaged", "truncated"], make=truncated)
 table("a table that is a folder", "table.h5: is not a file", make=lambda path: path.mkdir())
-table("another name of the dataset", ["has no dataset /x; it has /points /weights"], good, name="points", weights=np.ones(300))
+table(
+    "another name of the dataset",
+    ["has no dataset /x; it has /points /weights"],
+    good,
+    name="points",
+    weights=np.ones(300),
+)
 table("no dataset at all", "no dataset /x, and no other")
 table("a group for a dataset", "has no dataset /x", good, name="x/y")
 table("a dataset that is a number", "/x", 3.0)
@@ -183,10 +216,25 @@ table("a number beyond all", ["row 3, column 0", "1e100"], bad_at(3, 0, 1e200))
 table("numbers too large for single precision", "single precision", good * 1e60, ", standardise: none")
 table("a constant column", ["column 1", "0.5", "cannot be scaled"], good * [1, 0, 1] + [0, 0.5, 0])
 table("equal rows", "equal", np.ones((300, 3)), ", project: pca")
-table("too few directions to whiten", ["2 of 3 directions", "whitened"], good @ np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0.0]]), ", standardise: whiten")
-table("too few directions to project on", ["components asks for 3", "2 directions"], good @ np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0.0]]), ", project: pca, components: 3")
+table(
+    "too few directions to whiten",
+    ["2 of 3 directions", "whitened"],
+    good @ np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0.0]]),
+    ", standardise: whiten",
+)
+table(
+    "too few directions to project on",
+    ["components asks for 3", "2 directions"],
+    good @ np.array([[1, 0, 1], [0, 1, 1], [0, 0, 0.0]]),
+    ", project: pca, components: 3",
+)
 table("more components than columns", ["components is 4", "3 columns"], good, ", project: pca, components: 4")
-table("exact fields of a table", "known density", good, ", validation: 0.3}\nfield: {score: exact, ratio: exact}\nabout: {x: y")
+table(
+    "exact fields of a table",
+    "known density",
+    good,
+    ", validation: 0.3}\nfield: {score: exact, ratio: exact}\nabout: {x: y",
+)
 
 # --- Points ---
 
@@ -208,13 +256,33 @@ points("fields at a row of numbers", "2 columns", "velocity", "--at", x=t, t=t)
 points("fields at three-dimensional arrays", "2 columns", "velocity", "--at", x=two.reshape(300, 2, 1), t=t)
 points("fields at points with too few times", "/t", "velocity", "--at", x=two, t=t[:299])
 points("fields at points with too many times", "/t", "velocity", "--at", x=two, t=np.full(301, 0.5))
-points("fields at a time beyond the end", ["/t", "row 200"], "velocity", "--at", x=two, t=np.where(np.arange(300) == 200, 1.5, 0.5))
-points("fields at points that are none", ["/x", "row 250"], "velocity", "--at", x=np.where(np.arange(600).reshape(300, 2) == 500, np.nan, two), t=t)
+points(
+    "fields at a time beyond the end",
+    ["/t", "row 200"],
+    "velocity",
+    "--at",
+    x=two,
+    t=np.where(np.arange(300) == 200, 1.5, 0.5),
+)
+points(
+    "fields at points that are none",
+    ["/x", "row 250"],
+    "velocity",
+    "--at",
+    x=np.where(np.arange(600).reshape(300, 2) == 500, np.nan, two),
+    t=t,
+)
 points("fields at no points", "no rows", "velocity", "--at", x=np.zeros((0, 2)), t=np.zeros(0))
 points("a start of no name", "has no dataset /x; it has /y", "sample", "--start", y=two)
 points("a start of another dimension", "2 columns", "sample", "--start", x=np.repeat(good, 2, 0))
 points("a start of too few rows", "sample.n = 333", "sample", "--start", x=two)
-points("a start that is no number", ["/x", "row 250"], "sample", "--start", x=np.where(np.arange(800).reshape(400, 2) == 501, np.inf, 0))
+points(
+    "a start that is no number",
+    ["/x", "row 250"],
+    "sample",
+    "--start",
+    x=np.where(np.arange(800).reshape(400, 2) == 501, np.inf, 0),
+)
 points("a start of texts", "does not hold numbers", "sample", "--start", x=np.array([b"a", b"b"]))
 
 # --- Checkpoints ---
@@ -277,7 +345,15 @@ def other_table(at):
 
 
 for command in "sample", "velocity", "evaluate":
-    refused(f"{command} before train", "checkpoint.h5: No such file", command, "tiny.yml", "--overwrite", "--set", "output=new")
+    refused(
+        f"{command} before train",
+        "checkpoint.h5: No such file",
+        command,
+        "tiny.yml",
+        "--overwrite",
+        "--set",
+        "output=new",
+    )
 refused("going on from nothing", "nothing.h5: no such checkpoint", "train", "tiny.yml", "--resume=nothing.h5")
 refused("a checkpoint that is not there", "nothing.h5: No such file", "sample", "nothing.h5", "--overwrite")
 refused("a checkpoint that is none", "samples.h5: is not a checkpoint", "sample", "out/samples.h5", "--overwrite")
@@ -290,15 +366,51 @@ checkpoint("a missing network", "has no dataset /net/ratio/best", edit(lose), co
 checkpoint("a network of another size", "/net/score/average", edit(reshape), commands=["sample", "train"])
 checkpoint("another seed", "seed differs", None, "--set", "seed=4")
 checkpoint("other data", "data.n differs", None, "--set", "data.n=600")
-checkpoint("another dimension", "data.law differs", None, "--set", "data.law=gaussian", "--set", "data.dimension=3", commands=["sample"])
+checkpoint(
+    "another dimension",
+    "data.law differs",
+    None,
+    "--set",
+    "data.law=gaussian",
+    "--set",
+    "data.dimension=3",
+    commands=["sample"],
+)
 checkpoint("another width", "net.width differs", None, "--set", "net.width=32", commands=["sample", "train"])
 checkpoint("another learning rate", "train.rate differs", None, "--set", "train.rate=0.1", commands=["train"])
-checkpoint("kernels of another kind", ["generic", "--strict-bits"], edit(lambda f: f["numerics"].attrs.__setitem__("kernels", "generic9")), "--strict-bits", commands=["sample", "train"])
-refused("a changed deck in the checkpoint", ["/deck is damaged"], "sample", "out/checkpoint.h5", "--overwrite", make=edit(flip_deck))
-refused("a checksum that is wrong", ["/net/score/parameters is damaged"], "info", "out/checkpoint.h5", "--verify", make=edit(flip))
+checkpoint(
+    "kernels of another kind",
+    ["generic", "--strict-bits"],
+    edit(lambda f: f["numerics"].attrs.__setitem__("kernels", "generic9")),
+    "--strict-bits",
+    commands=["sample", "train"],
+)
+refused(
+    "a changed deck in the checkpoint",
+    ["/deck is damaged"],
+    "sample",
+    "out/checkpoint.h5",
+    "--overwrite",
+    make=edit(flip_deck),
+)
+refused(
+    "a checksum that is wrong",
+    ["/net/score/parameters is damaged"],
+    "info",
+    "out/checkpoint.h5",
+    "--verify",
+    make=edit(flip),
+)
 
 # --- Samples ---
-refused("evaluate before sample", "samples.h5: No such file", "evaluate", "tiny.yml", "--overwrite", make=lambda at: (at / "out" / "samples.h5").unlink())
+refused(
+    "evaluate before sample",
+    "samples.h5: No such file",
+    "evaluate",
+    "tiny.yml",
+    "--overwrite",
+    make=lambda at: (at / "out" / "samples.h5").unlink(),
+)
 
 
 def samples(what, says, x):
@@ -315,11 +427,39 @@ samples("one sample", "at least 2", two[:1])
 samples("samples that are none", ["row 250, column 1"], np.where(np.arange(600).reshape(300, 2) == 501, np.nan, two))
 
 # --- Results that exist ---
-for command, result in ("run", "samples.h5"), ("train", "checkpoint.h5"), ("sample", "samples.h5"), ("velocity", "velocity.h5"), ("evaluate", "report.json"):
+for command, result in (
+    ("run", "samples.h5"),
+    ("train", "checkpoint.h5"),
+    ("sample", "samples.h5"),
+    ("velocity", "velocity.h5"),
+    ("evaluate", "report.json"),
+):
     refused(f"{command} without --overwrite", [f"out/{result} exists", "--overwrite"], command, "tiny.yml")
-refused("run that would begin anew", ["checkpoint.h5 exists"], "run", "tiny.yml", make=lambda at: [(at / "out" / n).unlink() for n in ("samples.h5", "trajectories.h5", "velocity.h5", "report.json")])
-refused("sample over a trajectory", ["trajectories.h5 exists"], "sample", "tiny.yml", make=lambda at: (at / "out" / "samples.h5").unlink())
-refused("fields at points over others", ["at.h5 exists"], "velocity", "tiny.yml", "--at", "out/samples.h5", make=lambda at: (at / "out" / "at.h5").write_text("mine"))
+refused(
+    "run that would begin anew",
+    ["checkpoint.h5 exists"],
+    "run",
+    "tiny.yml",
+    make=lambda at: [
+        (at / "out" / n).unlink() for n in ("samples.h5", "trajectories.h5", "velocity.h5", "report.json")
+    ],
+)
+refused(
+    "sample over a trajectory",
+    ["trajectories.h5 exists"],
+    "sample",
+    "tiny.yml",
+    make=lambda at: (at / "out" / "samples.h5").unlink(),
+)
+refused(
+    "fields at points over others",
+    ["at.h5 exists"],
+    "velocity",
+    "tiny.yml",
+    "--at",
+    "out/samples.h5",
+    make=lambda at: (at / "out" / "at.h5").write_text("mine"),
+)
 
 all_cases()
 done()

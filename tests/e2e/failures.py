@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What goes wrong while a run is under way: too little memory or disk, numbers that fail, a rank that fails alone. On 1
-and 3 ranks one line, the same status on every rank, no hang; files are whole, old or new, and none is left half made."""
+and 3 ranks one line, the same status on every rank, no hang; files are whole, old or new, and none is left half made.
+"""
+
 import os
 import sys
 
@@ -43,7 +45,13 @@ def damage(there, changed, may_change, status):
         path, gone = there / name, name.endswith(".xmf") or status == 2 and ".p0" in name
         if not name.startswith(tuple(may_change)) and not (gone and not path.exists()):
             return False
-        return path.exists() and not name.endswith(".part") and (path.suffix != ".h5" or readable(path)) or gone and not path.exists()
+        return (
+            path.exists()
+            and not name.endswith(".part")
+            and (path.suffix != ".h5" or readable(path))
+            or gone
+            and not path.exists()
+        )
 
     return [name for name in changed if not good(name)]
 
@@ -62,18 +70,69 @@ def run_case(case, at):
 
 
 def all_cases():
-    for case, (good, unsaid, wrong, run) in zip(cases, together([lambda c=c, i=i: run_case(c, i) for i, c in enumerate(cases)])):
+    for case, (good, unsaid, wrong, run) in zip(
+        cases, together([lambda c=c, i=i: run_case(c, i) for i, c in enumerate(cases)])
+    ):
         ok(good and not unsaid, case[0], f"unsaid {unsaid}, changed {wrong}", run)
 
 
 # --- Memory: said before it is taken ---
 little = {"SB_MEMORY_LIMIT": "30000000"}
 needed = ["bytes needed per rank", "more than the 30000000 bytes"]
-fails("train: too little memory for the networks", 3, needed, "train", "tiny.yml", "--overwrite", "--set", "net.width=4096", env=little)
-fails("sample: too little memory for the particles", 3, needed, "sample", "tiny.yml", "--overwrite", "--set", "sample.n=9000000", env=little)
-fails("velocity: too little memory for the grid", 3, needed, "velocity", "tiny.yml", "--overwrite", "--set", "velocity.points=4096", env=little)
-fails("evaluate: too little memory for the draws", 3, needed, "evaluate", "tiny.yml", "--overwrite", "--set", "evaluate.draws=9000000", env=little)
-fails("too little memory for the data", 1, ["700000000000 rows", "for each of its"], "run", "tiny.yml", "--overwrite", "--set", "data.n=700000000000")
+fails(
+    "train: too little memory for the networks",
+    3,
+    needed,
+    "train",
+    "tiny.yml",
+    "--overwrite",
+    "--set",
+    "net.width=4096",
+    env=little,
+)
+fails(
+    "sample: too little memory for the particles",
+    3,
+    needed,
+    "sample",
+    "tiny.yml",
+    "--overwrite",
+    "--set",
+    "sample.n=9000000",
+    env=little,
+)
+fails(
+    "velocity: too little memory for the grid",
+    3,
+    needed,
+    "velocity",
+    "tiny.yml",
+    "--overwrite",
+    "--set",
+    "velocity.points=4096",
+    env=little,
+)
+fails(
+    "evaluate: too little memory for the draws",
+    3,
+    needed,
+    "evaluate",
+    "tiny.yml",
+    "--overwrite",
+    "--set",
+    "evaluate.draws=9000000",
+    env=little,
+)
+fails(
+    "too little memory for the data",
+    1,
+    ["700000000000 rows", "for each of its"],
+    "run",
+    "tiny.yml",
+    "--overwrite",
+    "--set",
+    "data.n=700000000000",
+)
 
 # --- Places that cannot be written ---
 
@@ -83,7 +142,16 @@ def in_the_way(at):
 
 
 for command, name in ("train", "new"), ("run", "new/deep"):
-    fails(f"{command}: a file where the directory should be", 3, ["new", "directory"], command, "tiny.yml", "--set", f"output={name}", make=in_the_way)
+    fails(
+        f"{command}: a file where the directory should be",
+        3,
+        ["new", "directory"],
+        command,
+        "tiny.yml",
+        "--set",
+        f"output={name}",
+        make=in_the_way,
+    )
 
 
 def allowed(*command):
@@ -119,10 +187,46 @@ if allowed(*PRIVATE[:2], "mount", "-t", "tmpfs", "tmpfs", SCRATCH):
     for command, changed in ("train", ()), ("sample", ()), ("velocity", ()), ("evaluate", ()), ("run", ()):
         on_small_disk(f"{command} on a full disk", 3, FULL, "3m", "0", command, "tiny.yml", "--overwrite")
         on_small_disk(f"{command} on a read-only disk", 3, ["ead-only"], "3m", "ro", command, "tiny.yml", "--overwrite")
-    on_small_disk("a disk that fills up while sampling", 3, FULL, "3m", "20000", "sample", "tiny.yml", "--overwrite", "--set", "record.particles=0", may_change=["out/"])
-    on_small_disk("a disk that fills up while training", 3, FULL, "3m", "250000", "train", "tiny.yml", "--overwrite", "--set=checkpoint.keep=5", may_change=["out/used.yml", "out/checkpoint", "out/history.csv", "out/timing.csv"])
-    on_small_disk("a disk that fills up while recording", 3, FULL, "3m", "160000", "sample", "tiny.yml", "--overwrite", "--set=record.particles=333", may_change=["out/trajectories"])
-    for case, (good, wrong, run) in zip(mounted, together([lambda c=c, i=i: run_mounted(c, i) for i, c in enumerate(mounted)])):
+    on_small_disk(
+        "a disk that fills up while sampling",
+        3,
+        FULL,
+        "3m",
+        "20000",
+        "sample",
+        "tiny.yml",
+        "--overwrite",
+        "--set",
+        "record.particles=0",
+        may_change=["out/"],
+    )
+    on_small_disk(
+        "a disk that fills up while training",
+        3,
+        FULL,
+        "3m",
+        "250000",
+        "train",
+        "tiny.yml",
+        "--overwrite",
+        "--set=checkpoint.keep=5",
+        may_change=["out/used.yml", "out/checkpoint", "out/history.csv", "out/timing.csv"],
+    )
+    on_small_disk(
+        "a disk that fills up while recording",
+        3,
+        FULL,
+        "3m",
+        "160000",
+        "sample",
+        "tiny.yml",
+        "--overwrite",
+        "--set=record.particles=333",
+        may_change=["out/trajectories"],
+    )
+    for case, (good, wrong, run) in zip(
+        mounted, together([lambda c=c, i=i: run_mounted(c, i) for i, c in enumerate(mounted)])
+    ):
         ok(good, case[0], f"changed {wrong}", run)
 else:
     skip("full and read-only disks: no private mounts here")
@@ -142,12 +246,61 @@ train: {batch: 64, score: {steps: 1}}
 reference: {variance1: 4, variance2: 0.25}
 sample: {n: 300, steps1: 10, steps2: 5, drift_form: endpoint}
 """
-fails("the paper's drift in few steps", 2, ["stage1", "particle", "step", "of 10", "number of steps", "draws"], "run", "deck.yml", make=lambda at: (at / "deck.yml").write_text(diverging), may_change=["new"])
-fails("a learning rate beyond reason", 2, ["training score", "at step", "train.rate"], "train", "tiny.yml", "--set=output=new", "--set=train.rate=10", "--set=train.clip=0", "--set=train.score.steps=500", "--set=train.schedule=constant", may_change=["new"])
+fails(
+    "the paper's drift in few steps",
+    2,
+    ["stage1", "particle", "step", "of 10", "number of steps", "draws"],
+    "run",
+    "deck.yml",
+    make=lambda at: (at / "deck.yml").write_text(diverging),
+    may_change=["new"],
+)
+fails(
+    "a learning rate beyond reason",
+    2,
+    ["training score", "at step", "train.rate"],
+    "train",
+    "tiny.yml",
+    "--set=output=new",
+    "--set=train.rate=10",
+    "--set=train.clip=0",
+    "--set=train.score.steps=500",
+    "--set=train.schedule=constant",
+    may_change=["new"],
+)
 for rank in 0, 2:
-    fails(f"a particle of rank {rank} that is lost", 2, ["stage1", f"on rank {rank}", "after step 5 of 7"], "sample", "tiny.yml", "--overwrite", ranks=[3], env={"SB_POISON": f"particle:{rank}:5"}, may_change=["out/trajectories"])
-    fails(f"a loss of rank {rank} that is lost", 2, ["training score", "the loss", "at step 11"], "train", "tiny.yml", "--overwrite", ranks=[3], env={"SB_POISON": f"loss:{rank}:11"}, may_change=["out/checkpoint", "out/history", "out/timing"])
-    fails(f"a gradient of rank {rank} that is lost", 2, ["training score", "at step 3"], "train", "tiny.yml", "--overwrite", ranks=[3], env={"SB_POISON": f"gradient:{rank}:3"})
+    fails(
+        f"a particle of rank {rank} that is lost",
+        2,
+        ["stage1", f"on rank {rank}", "after step 5 of 7"],
+        "sample",
+        "tiny.yml",
+        "--overwrite",
+        ranks=[3],
+        env={"SB_POISON": f"particle:{rank}:5"},
+        may_change=["out/trajectories"],
+    )
+    fails(
+        f"a loss of rank {rank} that is lost",
+        2,
+        ["training score", "the loss", "at step 11"],
+        "train",
+        "tiny.yml",
+        "--overwrite",
+        ranks=[3],
+        env={"SB_POISON": f"loss:{rank}:11"},
+        may_change=["out/checkpoint", "out/history", "out/timing"],
+    )
+    fails(
+        f"a gradient of rank {rank} that is lost",
+        2,
+        ["training score", "at step 3"],
+        "train",
+        "tiny.yml",
+        "--overwrite",
+        ranks=[3],
+        env={"SB_POISON": f"gradient:{rank}:3"},
+    )
 
 # --- One rank fails, the others do not: SB_FAIL=STEP:RANK:K, see sb/file.h and main.c ---
 new = ["out/checkpoint", "out/history.csv", "out/timing.csv", "out/trajectories", "out/samples", "out/velocity"]
@@ -160,7 +313,17 @@ for command, steps in {
     for step in steps.split():
         for rank in 0, 2:
             kind, k = step.split(":")
-            fails(f"{command}: {step} on rank {rank}", 3, "no memory" if kind == "memory" else f"injected failure of step {kind} on rank {rank}", command, "tiny.yml", "--overwrite", ranks=[3], env={"SB_FAIL": f"{kind}:{rank}:{k}"}, may_change=new)
+            fails(
+                f"{command}: {step} on rank {rank}",
+                3,
+                "no memory" if kind == "memory" else f"injected failure of step {kind} on rank {rank}",
+                command,
+                "tiny.yml",
+                "--overwrite",
+                ranks=[3],
+                env={"SB_FAIL": f"{kind}:{rank}:{k}"},
+                may_change=new,
+            )
 
 all_cases()
 

@@ -7,6 +7,7 @@ A test begins with
 
 and is started by tests/run, which sets BUILD, SCRATCH, LIMIT and what Open MPI needs.
 """
+
 import concurrent.futures
 import os
 import pathlib
@@ -71,11 +72,19 @@ def sbridge(folder, *words, ranks=1, env=None, before=()):
     marks = SCRATCH / "marks" / str(next(serial))
     marks.mkdir(parents=True)
     start = ["mpirun", "-n", str(ranks), "sh", "-c", RANK, "rank"] if ranks > 1 else []
-    run = subprocess.run([*before, "timeout", "-k", "5", LIMIT, *start, SBRIDGE, *words], cwd=folder, stdin=subprocess.DEVNULL,
-                         capture_output=True, text=True, errors="replace",
-                         env={**os.environ, **(ALONE if ranks == 1 else {}), "OMPI_MCA_orte_tmpdir_base": str(marks), **(env or {})})
+    run = subprocess.run(
+        [*before, "timeout", "-k", "5", LIMIT, *start, SBRIDGE, *words],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(ALONE if ranks == 1 else {}), "OMPI_MCA_orte_tmpdir_base": str(marks), **(env or {})},
+    )
     found = [marks / str(i) for i in range(ranks)]
-    statuses = [int(f.read_text()) if f.exists() and f.read_text() else None for f in found] if start else [run.returncode]
+    statuses = (
+        [int(f.read_text()) if f.exists() and f.read_text() else None for f in found] if start else [run.returncode]
+    )
     return Run(statuses, run.returncode, run.stdout, run.stderr)
 
 
