@@ -70,6 +70,12 @@ void sb_file_drop(sb_file *f);
 /** Opens for reading. Missing, not HDF5, truncated: SB_USE, one line that says which. */
 sb_status sb_file_open(const sb_comm *c, const char *path, sb_file **out);
 void sb_file_close(sb_file *f);
+/** Collective. SB_USE when a file is so damaged that reading what stands around its numbers fails, or crashes the
+ * library: a process of its own tries, this program with the words SB_PROBE and path. main gives them to sb_file_probed
+ * before MPI starts, and ends with its result. */
+sb_status sb_file_probe(const sb_comm *c, const char *path);
+#define SB_PROBE "--probe-file"
+int sb_file_probed(const char *path);
 /** 1 when a dataset or group exists (same on all ranks). */
 int sb_file_has(sb_file *f, const char *path);
 /** Shape of a dataset; SB_USE when absent (the names that exist are listed) or of more than 4

@@ -17,7 +17,7 @@ void sb_tick(void);
 void sb_beat_last(const char **phase, const char **what, int64_t *step);
 
 /** Starts the thread. When nothing moved for this many seconds, end(seconds) is called in it; it says so and ends
- *  all ranks, and where that does not work either the process leaves after ten more seconds, with status SB_STALL.
+ *  all ranks, and where that does not work either the process leaves after twenty more seconds, with status SB_STALL.
  *  A process that was stopped as a whole has not stalled. SB_SYS when there is no thread. */
 sb_status sb_watchdog_start(double seconds, void (*end)(double seconds));
 

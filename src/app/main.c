@@ -1,6 +1,7 @@
 /* sbridge: learns and samples Schrödinger bridges. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "sb/about.h"
@@ -40,6 +41,7 @@ static void fail_on_purpose(const sb_comm *c) {
 
 int main(int argc, char **argv) {
   app a = {.steps_left = -1};
+  if (argc == 3 && !strcmp(argv[1], SB_PROBE)) return sb_file_probed(argv[2]);
   sb_blas_settle(argv);
   sb_clock_start();
   sb_status s = sb_comm_start(&argc, &argv, &a.comm);

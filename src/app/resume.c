@@ -25,6 +25,7 @@ static sb_status look_at(app *a, const char *path) {
   sb_file *f;
   sb_checkpoint k;
   int64_t schema = 0;
+  SB_TRY(sb_file_probe(a->comm, path));
   SB_TRY(sb_file_open(a->comm, path, &f));
   sb_status s = sb_file_get_int(f, "/", "schema", 1, &schema);
   if (!s && schema <= SB_SCHEMA) s = sb_file_verify(f);
@@ -118,7 +119,8 @@ sb_status app_finished(app *a, const char *name, const char *const *ignored, int
   SB_TRY(app_path(a, name_xmf, text, sizeof text));
   if (!sb_path_exists(a->comm, path)) return SB_OK;
   if (a->sample.n <= INT32_MAX && !sb_path_exists(a->comm, text)) return SB_OK;
-  sb_status s = sb_file_open(a->comm, path, &f);
+  sb_status s = sb_file_probe(a->comm, path);
+  if (!s) s = sb_file_open(a->comm, path, &f);
   if (!s) {
     s = app_ours(a, f, ignored, yes);
     sb_file_close(f);

@@ -10,6 +10,7 @@
 #include "sb/clock.h"
 #include "sb/log.h"
 #include "sb/stop.h"
+#include "sb/watchdog.h"
 
 #define GAP 0.5 /* seconds between agreements: each is an MPI_Allreduce of four numbers */
 
@@ -50,6 +51,7 @@ static sb_status save(app_sampling *p, int leg, int64_t step, const sb_particles
   char path[1024];
   sb_file *f;
   const double began = sb_clock();
+  sb_beat("writing", SAMPLING, -1);
   SB_TRY(app_path(p->a, SAMPLING, path, sizeof path));
   SB_TRY(sb_file_create(p->a->comm, path, 1, &f));
   sb_status s = put(p, leg, step, cloud, f);
@@ -99,6 +101,7 @@ static sb_status get(app_sampling *p, sb_file *f, sb_particles *cloud) {
 static sb_status take_up(app_sampling *p, const char *path, sb_particles *cloud) {
   sb_file *f;
   int ours = 0;
+  SB_TRY(sb_file_probe(p->a->comm, path));
   SB_TRY(sb_file_open(p->a->comm, path, &f));
   sb_status s = app_ours(p->a, f, app_draw_ignores, &ours);
   if (!s && !ours) s = sb_fail(SB_USE, "%s is of another deck or checkpoint", path);
@@ -135,9 +138,11 @@ static sb_status at(void *self, int leg, int64_t step, const sb_particles *cloud
   const int64_t done = before(p, leg, step) - before(p, p->hold.leg, p->hold.step),
                 left = before(p, p->n, 0) - before(p, leg, step);
   const double each = done ? (now - p->began) / (double)done : 0;
-  const int due = a->checkpoint.sampling > 0 && now - p->saved >= a->checkpoint.sampling;
+  const double period = a->checkpoint.sampling,
+               gap = period > 0 && period / 2 < GAP ? period / 2 : GAP;
+  const int due = period > 0 && now - p->saved >= period;
   app_verdict verdict;
-  *next = each > 0 && GAP / each < 1e9 ? (int64_t)(GAP / each) + 1 : 1;
+  *next = each > 0 && gap / each < 1e9 ? (int64_t)(gap / each) + 1 : 1;
   SB_TRY(app_stop_agree(a, done ? (double)left * each : HUGE_VAL, due, next, &verdict));
   const int wanted = done > 0 && (verdict.stop ? !verdict.urgent : verdict.save);
   if (wanted) SB_TRY(save(p, leg, step, cloud));

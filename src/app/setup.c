@@ -8,6 +8,7 @@
 #include "sb/kernel.h"
 #include "sb/log.h"
 #include "sb/mem.h"
+#include "sb/watchdog.h"
 
 /* clang-format off */
 static const sb_key top_keys[] = {
@@ -197,6 +198,7 @@ sb_status app_start(app *a) {
   a->run.seed = (uint64_t)a->options.seed;
   a->run.method = a->method;
   SB_TRY(app_stop_open(a));
+  sb_beat("reading", "data", -1);
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
   SB_TRY(app_check(a));
   SB_TRY(app_predict(a));

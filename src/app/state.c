@@ -8,6 +8,7 @@
 #include "sb/log.h"
 #include "sb/mem.h"
 #include "sb/stop.h"
+#include "sb/watchdog.h"
 
 static sb_block *add(sb_block *b, const char *path, const char *name, const char *meaning,
                      sb_kind kind, int64_t n, void *data) {
@@ -92,6 +93,7 @@ sb_status app_save(void *self) {
   sb_block blocks[MAX_BLOCKS];
   SB_TRY(app_path(a, "checkpoint.h5", path, sizeof path));
   const double began = sb_clock();
+  sb_beat("writing", "checkpoint.h5", -1);
   const int n = all_blocks(a, 1, layouts, blocks);
   SB_TRY(sb_checkpoint_write(a->comm, path, (int)a->checkpoint.keep, a->method->name, a->used,
                              a->parent, blocks, n));

@@ -12,8 +12,9 @@
 #include "sb/stop.h"
 #include "sb/watchdog.h"
 
-#define LOOK   1.0 /* seconds between looks for the file `stop` */
-#define FINISH 1.0 /* what ends within this time is not worth a stop */
+#define LOOK 1.0 /* seconds between looks for the file `stop` */
+#define FINISH \
+  1.0 /* what ends within this time is not worth a stop; SB_FINISH in the environment (tests) */
 
 enum { STOP_NOT, STOP_SOON, STOP_NOW };
 
@@ -45,8 +46,7 @@ static const sb_comm *watched;
 
 /* Of all ranks that wait in vain the lowest speaks first; the others have ended by then. */
 static void stalled(double seconds) {
-  const int order = watched->rank < 20 ? watched->rank : 20;
-  const struct timespec turn = {order / 5, 200000000L * (order % 5)};
+  const struct timespec turn = {watched->rank < 8 ? watched->rank : 8, 0};
   const char *phase, *what;
   int64_t step;
   char text[512], at[32] = "";
@@ -108,7 +108,9 @@ static sb_status agree_on_reason(app *a) {
 }
 
 sb_status app_stop_agree(app *a, double left, int save_due, int64_t *gap, app_verdict *out) {
-  const int first = a->comm->rank == 0, worth = left > fmax(FINISH, sb_stop_longest());
+  const double asked = variable("SB_FINISH"),
+               finish = isnan(asked) ? fmax(FINISH, sb_stop_longest()) : asked;
+  const int first = a->comm->rank == 0, worth = left > finish;
   int64_t v[4] = {app_stop_asked(a), first && worth, first && save_due, first && gap ? *gap : 0};
   SB_TRY(sb_max_int(a->comm, v, 4));
   out->urgent = v[0] == STOP_NOW;

@@ -1,6 +1,7 @@
-/* Numbers that go bad on purpose: see sb/poison.h. */
+/* What goes wrong on purpose: see sb/poison.h. */
 #include "sb/poison.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,4 +23,8 @@ int sb_poison(const char *what, int rank, int64_t step) {
     return 0;
   poison.step = 0;
   return 1;
+}
+
+void sb_poison_signal(const char *what, int rank, int64_t step) {
+  if (sb_poison(what, rank, step)) raise(SIGUSR1);
 }

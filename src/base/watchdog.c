@@ -10,7 +10,7 @@
 
 #include "sb/clock.h"
 
-#define GRACE 10 /* seconds that ending all ranks may take */
+#define GRACE 20 /* seconds that ending all ranks may take */
 
 static struct {
   _Atomic(const char *) phase, what;

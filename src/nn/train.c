@@ -292,6 +292,7 @@ static sb_status loop(const sb_comm *c, sb_task *task, const sb_train_control *c
   while (*task->step < steps) {
     if (*control->left == 0) return SB_EARLY;
     sb_beat("training", task->name, *task->step + 1);
+    sb_poison_signal("training", c->rank, *task->step + 1);
     SB_TRY(take_step(c, task, hold && hold->asked(hold->self), &o));
     if (*control->left > 0) --*control->left;
     *task->running += o.loss;

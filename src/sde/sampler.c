@@ -135,6 +135,7 @@ static sb_status run_leg(walk *w, int index, const sb_leg *l, int64_t from) {
   for (int64_t k = from; k < l->steps; k++) {
     SB_TRY(pause(w, index, k, mine));
     sb_beat("sampling", l->name, k + 1);
+    sb_poison_signal("sampling", w->comm->rank, k + 1);
     double clock = sb_clock();
     if (!mine) mine = drift(l, k, w->cloud);
     sb_timer(SB_T_SAMPLE, clock);

@@ -1,0 +1,164 @@
+#!/bin/sh
+# shellcheck disable=SC2086 # $slow and $endless are words
+#
+# Stopped by signals, the clock and a file, killed, gone on with on other numbers of ranks: the bits of an uninterrupted
+# run. Locks, full disks, damaged checkpoints, numbers gone bad, a rank that stands still.
+. tests/env.sh
+top=$PWD program=$(realpath "$sbridge") deck=$PWD/tests/equal/tiny.yml
+# shellcheck source=tests/e2e/lib/runs.sh
+. tests/e2e/lib/runs.sh
+
+# A run that does not end by itself.
+endless="--set train.score.steps=100000000 --set train.report=100000000 --set checkpoint.every=1000"
+
+# alone WORDS...: one rank without mpirun, which takes most of the time of a short run
+alone() { OMPI_MCA_ess_singleton_isolated=1 timeout -k 5 "$LIMIT" "$program" "$@"; }
+
+# in_folder NAME: a new folder, or an old one
+in_folder() {
+  mkdir -p "$SCRATCH/$1"
+  cd "$SCRATCH/$1" || exit 1
+}
+
+run() { mpi "$1" "$program" run "$deck" $slow --resume; }
+
+in_folder whole
+is_status 0 "uninterrupted" run 2
+
+# --- Stops: SB_POISON sends USR1 to a rank in a step; whatever has little left is stopped all the same ---
+export SB_FINISH=0
+in_folder stops
+SB_POISON=training:1:230 is_status 75 "a signal for one rank, while training" mpi 2 "$program" run "$deck" $slow
+says "says why, where, how to go on" \
+  'stopped after step 230 of network score [(]signal USR1 on rank 1[)]; saved in out/checkpoint.h5; the same command with --resume goes on'
+ok "there is a checkpoint" "$program" info out/checkpoint.h5 --verify
+is_status 1 "without --resume" alone run "$deck" $slow
+touch out/stop
+is_status 75 "a file" run 3
+says "is named" 'stopped after step 231 of network score [(]file out/stop[)]; .*; the same command goes on'
+ok "and gone" [ ! -e out/stop ]
+SB_POISON=sampling:2:17 is_status 75 "a signal for one rank, while sampling" run 3
+says "keeps the draws" 'stopped before step [0-9]* of 60 of stage[12] [(]signal USR1 on rank 2[)]; unfinished draws in out/sampling.h5'
+ok "they are whole" "$program" info out/sampling.h5 --verify
+SB_POISON=sampling:0:41 is_status 75 "once more, on one rank" alone run "$deck" $slow --resume
+is_status 0 "to the end" run 4
+same_results "stopped four times" ../whole/out out
+SB_POISON=sampling:0:2 is_status 0 "a stop when all is done" run 2
+unset SB_FINISH
+SB_POISON=training:0:32 is_status 0 "a stop in the last steps" mpi 2 "$program" train "$deck" --set output=last --set train.score.steps=34
+
+stamps() { for name; do stat -c '%n %Y %y %s' "out/$name"; done; } # of files, as they are now
+stamps checkpoint.h5 samples.h5 trajectories.h5 trajectories.p0001.h5 velocity.h5 report.json >before
+is_status 0 "the same command again" run 2
+ok "says that all is done" grep -q 'the report is complete' "$output"
+stamps checkpoint.h5 samples.h5 trajectories.h5 trajectories.p0001.h5 velocity.h5 report.json >after
+ok "and leaves results alone" cmp before after
+stamps samples.h5 velocity.h5 >before
+is_status 0 "other metrics" mpi 2 "$program" run "$deck" $slow --resume --set evaluate.slices=8
+stamps samples.h5 velocity.h5 >after
+ok "draw nothing anew" cmp before after
+ok "but judge" grep -q 'sliced_w2' "$output"
+is_status 0 "other draws" alone sample "$deck" $slow --resume --set sample.n=50
+ok "are drawn" "$PYTHON" -c 'import h5py; assert len(h5py.File("out/samples.h5")["x"]) == 50'
+
+in_folder clock
+is_status 75 "a limit of the clock" alone train "$deck" $endless --max-walltime 4s
+says "names it" '[(]time limit of --max-walltime[)]'
+end=$(($(date +%s) + 6))
+SLURM_JOB_END_TIME=$end is_status 75 "the scheduler's limit" mpi 2 "$program" train "$deck" $endless --overwrite
+says "names that" '[(]time limit of SLURM_JOB_END_TIME[)]'
+is_status 1 "a limit that is none" alone train "$deck" --max-walltime soon
+
+# --- The lock ---
+in_folder lock
+start 2 train "$deck" $endless
+seen out/checkpoint.h5
+is_status 1 "a second run in the same directory" mpi 2 "$program" train "$deck" $endless --resume
+says "says who holds it" "out is in use by another run [(]process $(cat pid.0) on $(hostname)[)]"
+kill -TERM "$(cat pid.1)"
+ends 75 "TERM from outside"
+says "is named" '[(]signal TERM on rank 1[)]'
+start 2 train "$deck" $endless --resume
+seen out/.lock
+kill_all
+ok "kill -9 leaves the file of the lock" [ -e out/.lock ]
+is_status 75 "but not the lock the lock is free" mpi 2 "$program" train "$deck" $endless --resume --stop-after 3
+ok "a lock is not left" [ ! -e out/.lock ]
+
+# --- Damage ---
+in_folder damage
+is_status 75 "a run with two checkpoints" alone train "$deck" --stop-after 25
+cp ../whole/out/report.json out/x.json.part
+printf 'damage' | dd of=out/checkpoint.h5 bs=1 seek=$(($(wc -c <out/checkpoint.h5) / 2)) conv=notrunc 2>/dev/null
+is_status 0 "goes on" mpi 3 "$program" train "$deck" --resume
+ok "with one warning" [ "$(grep -c 'warning' "$output")" = 1 ]
+ok "that names the damage" grep -q '^sbridge: warning: out/checkpoint.h5: .*; the checkpoint before it is used' "$output"
+ok "from the checkpoint before" grep -q 'going on from out/checkpoint.1.h5' "$output"
+ok "the damaged one is set aside" [ -e out/checkpoint.damaged.h5 ]
+ok "half-written files are removed" [ ! -e out/x.json.part ]
+mkdir ../undamaged
+cd ../undamaged || exit 1
+is_status 0 "without damage" alone train "$deck"
+ok "same checkpoint" "$top/tools/same.sh" out/checkpoint.h5 ../damage/out/checkpoint.h5
+head -c 3000 out/checkpoint.h5 >short
+mv short out/checkpoint.h5
+rm out/checkpoint.1.h5
+is_status 1 "all checkpoints damaged" alone train "$deck" --resume
+says "says so" 'no checkpoint in out is whole'
+
+# --- Numbers ---
+in_folder numbers
+SB_POISON=gradient:1:5 is_status 2 "NaN in a gradient of rank 1" mpi 3 "$program" train "$deck" --set output=a
+says "names rank, step and tensor" 'training score: .* is not finite or too large at step 5 on rank 1'
+SB_POISON=loss:2:9 is_status 2 "NaN in a loss of rank 2" mpi 3 "$program" train "$deck" --set output=a --overwrite
+says "names rank and step" 'training score: the loss is not finite or too large at step 9 on rank 2'
+SB_POISON=particle:1:4 is_status 2 "NaN in a particle of rank 1" mpi 3 "$program" run "$deck" --set output=a --overwrite
+says "names rank, step and particle" 'stage1 .*: particle 255 is -?nan after step 4 of 7 on rank 1'
+mkdir b c
+cd b || exit 1
+SB_POISON=gradient:0:9 is_status 0 "back to the last checkpoint" mpi 3 "$program" train "$deck" --set train.on_nan=restore
+ok "with half the rate" grep -q 'warning: training score: .* at step 9 on rank 0.*; going back to out/checkpoint.h5 with half the learning rate (1 of 3)' "$output"
+cd ../c || exit 1
+SB_POISON=loss:0:9 is_status 75 "the same on one rank, stopped" alone train "$deck" --set train.on_nan=restore --stop-after 20
+is_status 0 "and gone on with" mpi 2 "$program" train "$deck" --set train.on_nan=restore --resume
+cd .. || exit 1
+ok "leads to the same networks" "$top/tools/same.sh" b/out/checkpoint.h5 c/out/checkpoint.h5
+SB_POISON=loss:0:3 is_status 2 "not more often than asked" alone train "$deck" --set output=d --set train.on_nan=restore --set train.restores=0
+
+# --- Disks ---
+in_folder disks
+SB_DISK_LIMIT=1000 is_status 3 "a disk too small" mpi 2 "$program" run "$deck"
+says "says how much" 'out: about [0-9.]* MB of files are to be written, the file system has room for 0.0 MB'
+ok "and writes nothing" [ ! -e out ]
+is_status 0 "a dry run" alone run "$deck" --dry-run
+for word in ranks memory disk time; do ok "tells $word" grep -q "^$word  " "$output"; done
+# shellcheck disable=SC2016 # for the inner shell
+full='mount -t tmpfs -o size=4m tmpfs . && cd "$PWD" || exit 77; "$@" & run=$!
+  while [ ! -s out/timing.csv ] && kill -0 $run; do sleep 0.1; done
+  dd if=/dev/zero of=filler bs=1k count=9000 2>/dev/null; wait $run; status=$?; cp -r out ../full; exit $status'
+if unshare -m mount -t tmpfs -o size=4m tmpfs . 2>/dev/null; then
+  mkdir small
+  cd small || exit 1
+  is_status 3 "a disk that becomes full" timeout -k 5 "$LIMIT" unshare -m sh -c "$full" full mpirun -n 2 "$program" train "$deck" $endless
+  says "says so" 'out/(checkpoint.h5|history.csv|timing.csv): '
+  ok "the earlier checkpoint is whole" "$program" info ../full/checkpoint.h5 --verify
+else
+  skip "no file system of one's own here"
+fi
+
+# --- A rank that stands still ---
+in_folder stall
+is_status 1 "a watchdog without patience" alone train "$deck" --stall-timeout 5
+says "says the least" 'at least 60 seconds'
+export SB_STALL_MINIMUM=1
+start 3 train "$deck" $endless --stall-timeout 6
+unset SB_STALL_MINIMUM
+seen out/checkpoint.h5
+kill -STOP "$(cat pid.1)"
+ends 76 "a rank that stands still"
+says "names rank, host, phase and seconds" "^sbridge: rank [02] of 3 on $(hostname) has waited [67] seconds without progress, training score at step [0-9]*"
+
+# --- Kills ---
+in_folder kills
+kills 6 "${SEED:-7}" 3
+done_testing
