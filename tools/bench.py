@@ -4,10 +4,11 @@
     tools/bench.py [--build=build] [--ranks=2] [--time=1] [--only=WORD,...] [--torch=PYTHON|none] [--out=FILE]
 
 Runs the programs of tests/bench and, where some python can import torch, tools/bench_torch.py beside them, in turns, so
-that a noisy machine is noisy for all. Writes build/bench.json and prints one table. The value of a row is the best of its
-repeats and `error` is how far the median lies from it. Per cent of peak are of a loop of multiply-adds on the same core
-in the same run; flops are those that a step needs (products alone, without gradients that nobody asks for). The goal of
-a row is one for `ratio` if it has one, else for `percent_of_peak` if it has one, else for `value`.
+that a noisy machine is noisy for all. Writes build/bench.json and prints one table. Times of one rank, as of PyTorch,
+are of its processor; those of several, of recording and of output are of the clock on the wall. The value of a row is
+the best of its repeats and `error` is how far the median lies from it. Per cent of peak are of a loop of multiply-adds
+on the same core in the same run; flops are those that a step needs (products alone, without gradients that nobody asks
+for). The goal of a row is one for `ratio` if it has one, else for `percent_of_peak` if it has one, else for `value`.
 
 PyTorch "default" is as a user gets it, on one thread; "tuned" has the kernels of OpenBLAS chosen by what the CPU can
 do, thresholds of malloc raised, multi-tensor or fused Adam and samples in chunks. $TORCH_PYTHON: the python to ask
@@ -240,7 +241,9 @@ class Bench:
         worker = self.worker("b_sample")
         for stage, width, draws, *goals, _ in SAMPLE:
             times, answer = self.duel(f"{stage} {width} {draws}", 0.5, worker)
-            self.figure(self.sample_name(stage, width, draws), times, answer, goals, "ms/step", 1e3)
+            name = self.sample_name(stage, width, draws)
+            self.figure(name, times, answer, goals, "ms/step", 1e3)
+            self.report.add(f"allocations of a step, {name}", answer["alone_allocations"], "1", goal=0)
         worker.close()
         worker = self.worker("b_sample", self.options.ranks)
         for stage, width, draws, *_, goal in SAMPLE:

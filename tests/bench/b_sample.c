@@ -4,6 +4,7 @@
  * [FOLDER]    what it costs to record while 5000 particles take 1000 steps */
 #include <math.h>
 
+#define BENCH_COUNTS
 #include "bench.h"
 #include "sb/recorder.h"
 
@@ -17,7 +18,6 @@ typedef struct way {
   stage s;
   sb_leg leg;
   sb_particles cloud;
-  int64_t allocated;
   times t;
 } way;
 
@@ -59,9 +59,9 @@ static int takes_part(const way *w, const sb_comm *all) { return w->comm == all 
 static double take(way *w, int64_t steps) {
   w->leg.steps = steps;
   if (w->comm->size > 1) must(sb_wait(w->comm));
-  const double start = sb_clock();
+  const double start = ticks(w->comm);
   must(sb_sample(w->comm, &w->leg, 1, &w->cloud, NULL, 0));
-  return (sb_clock() - start) / (double)steps;
+  return (ticks(w->comm) - start) / (double)steps;
 }
 
 static void rounds(const sb_comm *c, int n, double seconds) {
@@ -92,6 +92,17 @@ static double step_flops(const way *w, int leg, int draws) {
   return flops * PARTICLES * (leg == 0 ? draws : 1);
 }
 
+/* Allocations of each step beyond the first. */
+static double allocated(way *w) {
+  int64_t count[2];
+  for (int i = 0; i < 2; i++) {
+    const int64_t before = allocations;
+    take(w, 1 + i);
+    count[i] = allocations - before;
+  }
+  return (double)(count[1] - count[0]);
+}
+
 static void step(const sb_comm *c, const order *o) {
   const int leg = o->word[0][5] - '1', width = (int)order_number(o, 1),
             draws = (int)order_number(o, 2), n = c->size > 1 ? 2 : 1;
@@ -105,6 +116,7 @@ static void step(const sb_comm *c, const order *o) {
   if (c->rank == 0) {
     printf(",\"flops\":%.9g", step_flops(&ways[0], leg, draws));
     for (int i = 0; i < n; i++) times_print(ways[i].name, &ways[i].t);
+    printf(",\"alone_allocations\":%g", allocated(&ways[0]));
   }
   for (int i = 0; i < n; i++) {
     if (takes_part(&ways[i], c)) way_close(&ways[i]);
@@ -121,11 +133,11 @@ static void normals(const char *name, int count, int d, double seconds) {
   const int calls = 1 + 200000 / (count * d);
   t.n = 0;
   for (double start = sb_clock(); t.n < 10 || sb_clock() - start < seconds;) {
-    const double now = sb_clock();
+    const double now = busy();
     for (int i = 0; i < calls; i++)
       sb_noise_normals(sb_noise_key(7, SB_FOR_PATH, 1, 0), (int64_t)i * count, count, (uint32_t)t.n,
                        d, out);
-    times_add(&t, (sb_clock() - now) / calls / count / d);
+    times_add(&t, (busy() - now) / calls / count / d);
   }
   times_print(name, &t);
 }

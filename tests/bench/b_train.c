@@ -3,6 +3,7 @@
  *   price WIDTH BATCH SECONDS         exact sums against plain sums of floats, one rank
  *   sweep SECONDS                     the exchange alone by the length of its message
  *   gemm WIDTH SECONDS                the matrix kernel: layers forward, gradients of weights */
+#define BENCH_COUNTS
 #include "bench.h"
 
 #include <math.h>
@@ -11,22 +12,6 @@
 #include "sb/train.h"
 
 #define CHUNK 2.5e-3 /* seconds of the steps that are timed together */
-
-/* --- Who allocates -------------------------------------------------------------------------- */
-
-static int64_t allocations;
-
-#ifdef __GLIBC__
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t line, size_t size);
-
-void *malloc(size_t size) { return allocations++, __libc_malloc(size); }
-void *calloc(size_t n, size_t size) { return allocations++, __libc_calloc(n, size); }
-void *realloc(void *old, size_t size) { return allocations++, __libc_realloc(old, size); }
-void *aligned_alloc(size_t line, size_t size) { return allocations++, __libc_memalign(line, size); }
-#endif
 
 /* --- Steps ---------------------------------------------------------------------------------- */
 
@@ -70,9 +55,9 @@ static double take(way *w, int64_t steps) {
   const double exchange = sb_timer_seconds(SB_T_EXCHANGE);
   const int64_t before = allocations;
   if (w->comm->size > 1) must(sb_wait(w->comm));
-  const double start = sb_clock();
+  const double start = ticks(w->comm);
   const sb_status s = sb_train(w->comm, w->task, &control);
-  const double seconds = sb_clock() - start;
+  const double seconds = ticks(w->comm) - start;
   if (s != SB_EARLY) must(s ? s : sb_fail(SB_USE, "no steps are left"));
   sb_forget();
   w->allocated += allocations - before;
@@ -199,9 +184,9 @@ static void price(const sb_comm *c, const order *o) {
     plain = NULL;
     times_add(&with, take(w, 1));
     plain = sums;
-    double t = sb_clock();
+    const double t = busy();
     plain_step(w->task, k);
-    times_add(&without, sb_clock() - t);
+    times_add(&without, busy() - t);
   }
   times_print("exact", &with);
   times_print("plain", &without);
@@ -257,14 +242,14 @@ static void product(const char *name, int width, int gradient, double seconds) {
   t.n = 0;
   for (double start = sb_clock(); t.n < 5 || sb_clock() - start < seconds;) {
     peak(sb_kernel()->name);
-    const double now = sb_clock();
+    const double now = busy();
     for (int i = 0; i < repeat; i++) {
       if (gradient)
         sb_kernel()->gemm(width, width, SB_BLOCK, a, 1, ld, b, ld, c, width, 0);
       else
         sb_kernel()->gemm(SB_BLOCK, width, width, a, ld, 1, b, width, c, ld, 0);
     }
-    times_add(&t, (sb_clock() - now) / repeat);
+    times_add(&t, (busy() - now) / repeat);
   }
   times_print(name, &t);
 }

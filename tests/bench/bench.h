@@ -27,6 +27,17 @@ static inline void must(sb_status s) {
 
 /* --- Timings -------------------------------------------------------------------------------- */
 
+/* Seconds that this process has computed: for one rank, where it is the clock on the wall unless
+ * somebody else uses the core. */
+static inline double busy(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The clock for what `c` does. */
+static inline double ticks(const sb_comm *c) { return c->size > 1 ? sb_clock() : busy(); }
+
 enum { TIMES_MOST = 4096 };
 
 typedef struct times {
@@ -54,6 +65,24 @@ static inline void times_print(const char *name, times *t) {
   printf(",\"%s\":{\"best\":%.9g,\"median\":%.9g,\"repeats\":%d}", name, times_at(t, 0),
          times_at(t, .5), t->n);
 }
+
+/* --- Who allocates -------------------------------------------------------------------------- */
+
+#ifdef BENCH_COUNTS
+static int64_t allocations;
+
+#ifdef __GLIBC__
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t line, size_t size);
+
+void *malloc(size_t size) { return allocations++, __libc_malloc(size); }
+void *calloc(size_t n, size_t size) { return allocations++, __libc_calloc(n, size); }
+void *realloc(void *old, size_t size) { return allocations++, __libc_realloc(old, size); }
+void *aligned_alloc(size_t line, size_t size) { return allocations++, __libc_memalign(line, size); }
+#endif
+#endif
 
 /* --- Ranks ---------------------------------------------------------------------------------- */
 
