@@ -21,7 +21,7 @@ typedef struct sb_metric {
 
 typedef struct sb_report {
   const char *method, *status; /**< done|stopped|diverged|not_converged             */
-  const char *deck;            /**< used deck: its CRC-64 goes to the file, so that a run knows its own report; or NULL */
+  const char *deck;            /**< used deck: its CRC-64 goes to the file, by which a run knows its report; or NULL */
   int64_t seed;
   const sb_metric *metrics;
   int metric_count;

@@ -65,8 +65,8 @@ typedef struct sb_hold {
   int64_t step; /**< where the run begins; anywhere but at leg 0, step 0 the cloud is to be as it was there */
 } sb_hold;
 
-/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg, step,
- *  particle, rank and likely cause. */
+/** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg,
+ *  step, particle, rank and likely cause. */
 sb_status sb_sample(const sb_comm *c, const sb_leg *legs, int n, sb_particles *cloud, const sb_observer *observers,
                     int observer_count);
 /** The same, with a hold (NULL: none). From where a hold ended a run, another one goes on to the same bits. */

@@ -2,9 +2,9 @@
  *
  * How a run knows what is done (--resume; the same command starts and goes on):
  *   networks      checkpoint.h5, or the newest before it that is whole
- *   samples.h5, trajectories, velocity.h5   finished when /about of the file has this deck (but for keys that do not
- *                 touch it) and the checksum of this checkpoint; written by rename, so it is whole. Of the files of a
- *                 command the one named is written last, then its text for viewers
+ *   samples.h5, trajectories, velocity.h5   finished when /about of the file has this deck (but for
+ * keys that do not touch it) and the checksum of this checkpoint; written by rename, so it is
+ * whole. Of the files of a command the one named is written last, then its text for viewers
  *   sampling.h5   the same; sampling goes on there
  *   report.json   has the checksums of this deck and of the files beside it
  * No other state is kept. Without --resume everything begins anew. */
@@ -146,11 +146,12 @@ typedef struct app_verdict {
 sb_status app_stop_open(app *a); /* collective: signals, limits, watchdog */
 void app_stop_close(app *a);
 int app_stop_asked(void *self); /* local, cheap: does this rank want to stop? */
-/* Collective. left: seconds until the work ends by itself (rank 0's counts); what has little left is finished. gap: of
- * rank 0, to all; may be NULL. */
+/* Collective. left: seconds until the work ends by itself (rank 0's counts); what has little left
+ * is finished. gap: of rank 0, to all; may be NULL. */
 sb_status app_stop_agree(app *a, double left, int save_due, int64_t *gap, app_verdict *out);
 sb_status app_stop_training(void *self, double left); /* collective: for sb_train_on */
-/* Collective. Between two parts of a command that keeps nothing half-done; `where` stays: "evaluating". */
+/* Collective. Between two parts of a command that keeps nothing half-done; `where` stays:
+ * "evaluating". */
 sb_status app_stop_here(app *a, const char *where);
 /* SB_EARLY with the line that the run ends with; rank 0 removes the file `stop`. */
 sb_status app_stopped(app *a, const char *where, const char *kept);
@@ -162,12 +163,13 @@ sb_status app_remove(app *a, const char *name); /* rank 0 removes output/NAME, t
 
 /* resume.c */
 void app_checkpoint_name(int k, const char *how, char out[64]); /* "checkpoint.2HOW.h5" */
-/* Collective. Path of the newest checkpoint that is whole, with a warning for each that is not; "" where there is none.
- * All damaged: SB_USE. */
+/* Collective. Path of the newest checkpoint that is whole, with a warning for each that is not; ""
+ * where there is none. All damaged: SB_USE. */
 sb_status app_newest(app *a, char *out, int size);
 /* Collective. What is written from now on comes from this checkpoint, as it is now. */
 sb_status app_parent(app *a, const char *path);
-/* Collective. Is a file of this deck, but for keys that begin like one of `ignored`, and of this parent? */
+/* Collective. Is a file of this deck, but for keys that begin like one of `ignored`, and of this
+ * parent? */
 sb_status app_ours(app *a, sb_file *f, const char *const *ignored, int *yes);
 /* Collective. With --resume: is output/NAME.h5 finished? */
 sb_status app_finished(app *a, const char *name, const char *const *ignored, int *yes);
