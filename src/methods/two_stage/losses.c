@@ -16,8 +16,8 @@ double two_stage_score_scale(const two_stage *s, double t) {
 }
 
 /* Level of row i of a batch: independent, or in pairs k, levels - 1 - k (antithetic). */
-static double batch_time(const two_stage *s, const sb_train_options *o, int64_t step, int64_t i) {
-  const uint64_t key = sb_noise_key(s->run->seed, SB_FOR_TIME, 0, 0);
+static double batch_time(const two_stage *s, const sb_train_options *o, uint64_t key, int64_t step,
+                         int64_t i) {
   const int64_t half = o->batch / 2 + 1;
   const int mirror = o->time_sampling == SB_TIME_ANTITHETIC && i >= half;
   const double u = sb_noise_uniform(key, mirror ? i - half : i, (uint32_t)step, 0);
@@ -56,10 +56,11 @@ sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t 
   two_stage *s = self;
   const sb_run *run = s->run;
   const sb_train_options *o = task->options;
+  const uint64_t times = sb_noise_key(run->seed, SB_FOR_TIME, 0, 0);
   const double clock = sb_clock();
   sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_SCORE, 0), step, o->batch,
                 row0, rows, s->data);
-  for (int i = 0; i < rows; i++) s->time[i] = (float)batch_time(s, o, step, row0 + i);
+  for (int i = 0; i < rows; i++) s->time[i] = (float)batch_time(s, o, times, step, row0 + i);
   sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_SCORE, 0), row0, rows, (uint32_t)step,
                    s->d, s->noise);
   sb_timer(SB_T_NOISE, clock);
