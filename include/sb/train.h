@@ -118,8 +118,7 @@ typedef struct sb_train_hold {
 
 /** Collective. Takes the steps that are left; SB_EARLY, with the message "after step K of network NAME", when the
  *  control ends it first (a checkpoint is the caller's matter). A gradient or loss that is not finite: SB_BAD with
- *  rank, step
- *  and tensor; parameters and step are those before. */
+ *  rank, step and tensor; parameters and step are those before. */
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control);
 /** The same, with a hold (NULL: none). */
 sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *control, const sb_train_hold *hold);

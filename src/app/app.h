@@ -1,12 +1,12 @@
 /* The program: command line, deck, and what the commands share.
  *
- * How a run knows what is done (--resume; the same command starts and goes on):
- *   networks      checkpoint.h5, or the newest before it that is whole
- *   samples.h5, trajectories, velocity.h5   finished when /about of the file has this deck (but for
- * keys that do not touch it) and the checksum of this checkpoint; written by rename, so it is
- * whole. Of the files of a command the one named is written last, then its text for viewers
- *   sampling.h5   the same; sampling goes on there
- *   report.json   has the checksums of this deck and of the files beside it
+ * How a run knows what is done (--resume: the same command starts and goes on):
+ *   networks       checkpoint.h5, or the newest one before it that is whole.
+ *   draws, fields  samples.h5 and velocity.h5 are finished when their /about has this deck (but
+ *                  for keys that do not touch them) and the checksum of this checkpoint. They come
+ *                  last of what their command writes, but for their text for viewers.
+ *   sampling.h5    the same: sampling goes on there.
+ *   report.json    has the checksums of this deck and of the files beside it.
  * No other state is kept. Without --resume everything begins anew. */
 #ifndef SB_APP_H
 #define SB_APP_H
