@@ -281,6 +281,17 @@ for rank in 0, 2:
         may_change=["out/trajectories"],
     )
     fails(
+        f"a particle of rank {rank} that is lost in the last step, unseen",
+        2,
+        ["stage2", f"on rank {rank}", "after step 9 of 9"],
+        "sample",
+        "tiny.yml",
+        "--overwrite",
+        "--set=record.particles=0",
+        ranks=[3],
+        env={"SB_POISON": f"particle:{rank}:9"},
+    )
+    fails(
         f"a loss of rank {rank} that is lost",
         2,
         ["training score", "the loss", "at step 11"],
