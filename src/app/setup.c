@@ -141,6 +141,7 @@ static sb_status read_input(app *a) {
   sb_status s;
   if (is_checkpoint(a->line.input)) {
     sb_checkpoint k;
+    SB_TRY(sb_file_probe(a->comm, a->line.input));
     SB_TRY(sb_checkpoint_open(a->comm, a->line.input, &k));
     s = app_deck_of(a, k.deck, (int64_t)strlen(k.deck), a->line.input);
     sb_checkpoint_close(&k);

@@ -163,6 +163,7 @@ static sb_status load_blocks(app *a, sb_checkpoint *k) {
 
 sb_status app_load(app *a, const char *path) {
   sb_checkpoint k;
+  SB_TRY(sb_file_probe(a->comm, path));
   SB_TRY(sb_checkpoint_open(a->comm, path, &k));
   sb_status s = SB_OK;
   if (strcmp(k.method, a->method->name))

@@ -61,6 +61,21 @@ ok "but judge" grep -q 'sliced_w2' "$output"
 is_status 0 "other draws" alone sample "$deck" $slow --resume --set sample.n=50
 ok "are drawn" "$PYTHON" -c 'import h5py; assert len(h5py.File("out/samples.h5")["x"]) == 50'
 
+in_folder draws
+often="--set checkpoint.sampling=1e-9" # before every step
+export SB_FINISH=0
+is_status 0 "draws at once" alone run "$deck" $often
+cp out/samples.h5 whole.h5
+for harm in 'rm out/trajectories.h5' 'printf damage | dd of=out/sampling.h5 bs=1 seek=3000 conv=notrunc status=none'; do
+  SB_POISON=sampling:0:5 is_status 75 "draws stopped" alone run "$deck" $often --overwrite
+  says "at the step" 'stopped before step 6 of 7 of stage1 '
+  eval "$harm"
+  is_status 0 "gone on with after $harm" mpi 2 "$program" run "$deck" $often --resume
+  ok "says why draws begin anew" grep -q 'warning: .*; draws begin anew' "$output"
+  ok "leads to the same" "$top/tools/same.sh" out/samples.h5 whole.h5
+done
+unset SB_FINISH
+
 in_folder clock
 is_status 75 "a limit of the clock" alone train "$deck" $endless --max-walltime 4s
 says "names it" '[(]time limit of --max-walltime[)]'
