@@ -111,7 +111,8 @@ class Training:
         self.parameters = list(self.net.parameters())
         self.kept = [p.detach().clone() for p in self.parameters]
         self.optimiser = adam(self.parameters)
-        self.rate = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, 100000)
+        self.rate = None if TUNED else torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, 100000)
+        self.steps = 0
         self.order, self.at = torch.randperm(ROWS), 0
 
     def rows(self):
@@ -125,13 +126,20 @@ class Training:
         self.at += self.batch
         return self.data[index]
 
+    def next_rate(self):
+        self.steps += 1
+        if self.rate:
+            self.rate.step()
+        else:
+            self.optimiser.param_groups[0]["lr"] = 0.5e-4 * (1 + math.cos(math.pi * self.steps / 100000))
+
     def step(self):
         loss = self.loss(self.net, self.rows())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimiser.step()
-        self.rate.step()
+        self.next_rate()
         average(self.kept, self.parameters)
 
 
