@@ -157,6 +157,7 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
   const sb_data *data = a->run.data;
   const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
   const sb_share share = sb_share_of(a->comm, kept);
+  const double began = sb_clock(), all = sb_timer_all();
   const int raw = data->raw;
   app_neighbours near = {0};
   sb_column extra[3];
@@ -182,6 +183,7 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
   sb_mem_free(near.x);
   sb_mem_free(training);
   sb_mem_free(x);
+  sb_timer_rest(SB_T_OUTPUT, began, all);
   return s;
 }
 

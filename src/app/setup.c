@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "sb/about.h"
+#include "sb/clock.h"
 #include "sb/dense.h"
 #include "sb/kernel.h"
 #include "sb/log.h"
@@ -200,7 +201,9 @@ sb_status app_start(app *a) {
   a->run.method = a->method;
   SB_TRY(app_stop_open(a));
   sb_beat("reading", "data", -1);
+  const double began = sb_clock();
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
+  sb_timer(SB_T_DATA, began);
   SB_TRY(app_check(a));
   SB_TRY(app_predict(a));
   SB_TRY(a->method->open(&a->run));

@@ -345,8 +345,8 @@ sb_status app_velocity_files(app *a) {
   SB_TRY(complete(a, &done));
   if (done) return SB_OK;
   SB_TRY(app_stop_here(a, "computing fields"));
-  const double began = sb_clock();
+  const double began = sb_clock(), all = sb_timer_all();
   SB_TRY(a->line.at ? at_points(a) : on_grid(a));
-  sb_timer(SB_T_SAMPLE, began);
+  sb_timer_rest(SB_T_SAMPLE, began, all);
   return SB_OK;
 }

@@ -27,6 +27,16 @@ double sb_timer(sb_phase_timer phase, double since) {
   return t;
 }
 
+double sb_timer_all(void) {
+  double sum = 0;
+  for (int i = 0; i < SB_T_COUNT; i++) sum += gathered[i];
+  return sum;
+}
+
+double sb_timer_rest(sb_phase_timer phase, double since, double all) {
+  return sb_timer(phase, since + (sb_timer_all() - all));
+}
+
 double sb_timer_seconds(sb_phase_timer phase) { return gathered[phase]; }
 
 const char *sb_timer_name(sb_phase_timer phase) { return names[phase]; }

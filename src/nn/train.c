@@ -213,7 +213,7 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   sb_status s = SB_OK;
   *out = NAN;
   if (!task->validate || task->held == 0) return SB_OK;
-  const double clock = sb_clock();
+  const double clock = sb_clock(), all = sb_timer_all();
   sb_tape_load(task->tape, task->options->average > 0 ? task->average : task->p);
   for (int64_t at = share.first; !s && at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
@@ -224,7 +224,7 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   SB_TRY_ALL(c, s);
   SB_TRY(sb_sum_total(c, 1, &sum, out, "validation loss"));
   *out /= (double)task->held;
-  sb_timer(SB_T_METRIC, clock);
+  sb_timer_rest(SB_T_METRIC, clock, all);
   if (task->best && *out < *task->best_loss) {
     *task->best_loss = *out;
     memcpy(task->best, task->options->average > 0 ? task->average : task->p,

@@ -106,9 +106,9 @@ static sb_status show(const walk *w, int leg, const sb_leg *l, int64_t step, sb_
     const sb_observer *o = &w->observers[i];
     if (!o->wants(o->self, leg, l, step)) continue;
     SB_TRY_ALL(w->comm, mine);
-    const double clock = sb_clock();
+    const double clock = sb_clock(), all = sb_timer_all();
     SB_TRY(o->see(o->self, leg, l, step, t, w->cloud));
-    sb_timer(SB_T_OUTPUT, clock);
+    sb_timer_rest(SB_T_OUTPUT, clock, all);
   }
   return SB_OK;
 }
