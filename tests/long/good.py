@@ -32,11 +32,11 @@ def run(deck, *options):
 
 
 def metric(report, name, stage="", t=None):
-    """The row of a metric."""
-    for row in report["metrics"]:
-        if row["name"] == name and row["stage"] == stage and (t is None or abs(row["t"] - t) < 1e-6):
-            return row
-    raise KeyError(f"{name} {stage} {t}")
+    """The row of a metric; t = 1: the last time there is."""
+    rows = [row for row in report["metrics"] if row["name"] == name and row["stage"] == stage]
+    if t == 1:
+        return max(rows, key=lambda row: row["t"])
+    return next(row for row in rows if t is None or abs(row["t"] - t) < 1e-6)
 
 
 def at_most(row, limit, what):
@@ -56,7 +56,7 @@ def judge(deck, drift, *options):
         at_most(metric(report, "drift_rmse", stage, t), limit, f"drift of stage {stage} at t = {t}")
 
 
-judge("input/ring.yml", {("1", 0.5): 0.10, ("1", 0.9): 0.10, ("1", 0.99): 0.10, ("2", 0.5): 0.08, ("2", 0.9): 0.08, ("2", 0.995): 0.25})
-judge("input/mixture_b.yml", {("1", 0.5): 0.10, ("1", 0.9): 0.10, ("1", 0.99): 0.10, ("2", 0.5): 0.12, ("2", 0.9): 0.12, ("2", 0.995): 0.35})
+judge("input/ring.yml", {("1", 0.5): 0.10, ("1", 0.9): 0.10, ("1", 1): 0.10, ("2", 0.5): 0.08, ("2", 0.9): 0.08, ("2", 1): 0.25})
+judge("input/mixture_b.yml", {("1", 0.5): 0.10, ("1", 0.9): 0.10, ("1", 1): 0.10, ("2", 0.5): 0.12, ("2", 0.9): 0.12, ("2", 1): 0.35})
 print(f"1..{count}")
 sys.exit(0)
