@@ -2,7 +2,7 @@
 # Runs that are stopped, killed and taken up again. After tests/env.sh, with $top and $program.
 
 # A run whose training and sampling take a second or two each, with many checkpoints and parts.
-slow="--set train.score.steps=1500 --set train.ratio.steps=1500 --set checkpoint.every=100 --set checkpoint.sampling=0.02
+slow="--set train.score.steps=1500 --set train.ratio.steps=1500 --set checkpoint.every=300 --set checkpoint.sampling=0.1
   --set sample.n=6000 --set sample.draws=20 --set sample.steps1=60 --set sample.steps2=60 --set record.frames=12 --set record.part_frames=5"
 
 # start RANKS WORDS...: the program in the background; its ranks leave their process ids in pid.0, pid.1 …
