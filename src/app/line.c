@@ -133,6 +133,11 @@ static sb_status check_options(const app_line *l) {
     if (l->given >> k & 1 && options[k].commands && !has_word(options[k].commands, l->command))
       return sb_fail(SB_USE, "%s is not for the command %s, but for: %s", options[k].name,
                      l->command, options[k].commands);
+  if (l->resume == RESUME_FILE && !has_word(TRAINING, l->command))
+    return sb_fail(SB_USE,
+                   "--resume=%s is not for the command %s, but for: " TRAINING
+                   "; give the checkpoint in place of the deck",
+                   l->resume_file, l->command);
   return SB_OK;
 }
 

@@ -10,5 +10,5 @@ cd "$SCRATCH/whole" || exit 1
 # shellcheck disable=SC2086 # words
 is_status 0 "uninterrupted" mpi 2 "$program" run "$deck" $slow
 cd "$SCRATCH/kills" || exit 1
-kills "${KILLS:-100}" "${SEED:-1}" 4
+kills "${KILLS:-100}" "${SEED:-1}" "${MOST:-2}"
 done_testing

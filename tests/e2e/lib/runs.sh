@@ -47,33 +47,44 @@ assert a == b and a["metrics"]
 PY
 }
 
-# kill_all: the run in the background and its ranks, without notice
+# send SIGNAL FILE...: to the ranks whose process ids stand there, if they still are of the program: ids are used again
+send() {
+  signal=$1
+  shift
+  for file; do
+    [ -s "$file" ] || continue
+    pid=$(cat "$file")
+    [ "$(readlink "/proc/$pid/exe")" = "$program" ] && kill "-$signal" "$pid" && killed=1
+  done
+}
+
+# kill_all: the ranks of the run in the background, which ends it
 kill_all() {
-  # shellcheck disable=SC2046 # numbers
-  kill -9 $(cat pid.* 2>/dev/null) 2>/dev/null
-  wait "$started" 2>/dev/null
+  send 9 pid.*
+  status=0
+  wait "$started" 2>/dev/null || status=$?
 }
 
 # kills N SEED MOST: a run is killed N times, each time within MOST seconds, one rank or all of them, and taken up on another
 # number of ranks; whenever one comes to its end its results are compared with those in ../whole/out, and the next begins.
 kills() {
-  done_kills=0 tries=0 ended=0
+  done_kills=0 ended=0
   awk -v n=$(($1 * 3)) -v seed="$2" -v most="$3" \
     'BEGIN { srand(seed); for (i = 0; i < n; i++) printf "%.3f %d %d\n", 0.3 + most * rand(), 1 + int(3 * rand()), int(2 * rand()) }' \
     >moments
   while read -r delay ranks all; do
-    tries=$((tries + 1))
     # shellcheck disable=SC2086 # words
     start "$ranks" run "$deck" $slow --resume
     sleep "$delay"
-    if kill -0 "$started" 2>/dev/null; then
-      victim=$(cat "pid.$((ranks - 1))" 2>/dev/null)
-      [ "$all" = 0 ] && [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null && wait "$started" 2>/dev/null
-      kill_all
+    killed=0
+    [ "$all" = 1 ] || send 9 "pid.$((ranks - 1))"
+    if [ "$killed" = 1 ]; then wait "$started" 2>/dev/null; fi
+    kill_all
+    if [ "$killed" = 1 ]; then
       done_kills=$((done_kills + 1))
     else
       ended=$((ended + 1))
-      ends 0 "end $ended, after $done_kills kills"
+      tap_line "end $ended, after $done_kills kills" "$status" 0 "$SCRATCH/background" "the run in the background"
       same_results "end $ended" ../whole/out out
       rm -rf out
     fi
