@@ -190,6 +190,7 @@ static void price(const sb_comm *c, const order *o) {
   }
   times_print("exact", &with);
   times_print("plain", &without);
+  plain = NULL;
   sb_mem_free(sums);
   stage_close(&w->s);
 }
