@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # part, width, batch, and goals: per cent of peak, ratio to PyTorch default, to tuned; the ratio network may do 0.3 less
@@ -345,31 +346,56 @@ def number(x):
     return f"{x:.0f}" if abs(x) >= 1000 else f"{x:.4g}" if abs(x) >= 1e-3 else f"{x:.1g}"
 
 
-def line(rows):
-    """One figure: its own row, then those against PyTorch."""
-    first = rows[0]
-    cells = {"value": number(first["value"]), "unit": first["unit"], "peak": "", "default": "", "tuned": "", "other": ""}
-    for row in rows:
-        goal = f"/{row['goal']:.3g}" if row["goal"] is not None else ""
-        if row["peer"] and "PyTorch" in row["peer"]:
-            cells[row["peer"].split()[-1]] = f"{row['ratio']:.2f}x{goal}"
-        elif row["ratio"] is not None:
-            cells["other"] = f"{row['ratio']:.2f}x{goal}"
-        elif row["percent_of_peak"] is not None:
-            cells["peak"] = f"{row['percent_of_peak']:.0f} %{goal}"
-        elif goal:
-            cells["other"] = f"goal {row['goal']:.3g}"
+def goal_of(row):
+    return "" if row["goal"] is None else f"/{row['goal']:.3g}"
+
+
+def cells_of(row):
+    """Columns that a row fills."""
+    if row["peer"] and "PyTorch" in row["peer"]:
+        return {row["peer"].split()[-1]: f"{row['ratio']:.2f}x{goal_of(row)}"}
+    if row["name"].startswith("share of exchange"):
+        return {"share": f"{row['value']:.1f} %{goal_of(row)}"}
+    own = {"value": number(row["value"]), "unit": row["unit"]}
+    if row["ratio"] is not None:
+        own["other"] = f"{row['ratio']:.2f}x{goal_of(row)}"
+    elif row["percent_of_peak"] is not None:
+        own["peak"] = f"{row['percent_of_peak']:.0f} %{goal_of(row)}"
+    elif row["goal"] is not None:
+        own["other"] = f"goal {row['goal']:.3g}"
+    return own
+
+
+def verdict(rows):
     verdicts = [met(row) for row in rows if row["goal"] is not None]
-    cells["met"] = "" if not verdicts else "yes" if all(verdicts) else "NO"
-    return "{value:>8} {unit:<13} {peak:>8} {default:>10} {tuned:>10} {other:>10} {met:>4}".format(**cells)
+    return "" if not verdicts else "yes" if all(verdicts) else "NO"
+
+
+LINE = "{name:<{width}} {value:>8} {unit:<13} {peak:>8} {default:>10} {tuned:>10} {other:>10} {share:>9} {met:>4}"
+HEAD = {"name": "figure (number/goal)", "value": "best", "unit": "", "peak": "peak", "default": "torch", "tuned": "tuned",
+        "other": "others", "share": "exchange", "met": "met"}  # fmt: skip
+
+
+def figure_of(row):
+    """The line of the table that a row belongs to."""
+    for several in ("share of exchange, ", "allocations of a step, "):
+        if row["name"].startswith(several) and (row["value"] or several.startswith("share")):
+            return row["name"][len(several) :]
+    return "allocations of a step, all others" if row["name"].startswith("allocations") else row["name"]
 
 
 def table(rows):
-    width = max(len(row["name"]) for row in rows) if rows else 0
-    print(f"{'figure (number/goal)':<{width}} {'best':>8} {'':<13} {'peak':>8} {'torch':>10} {'tuned':>10} {'others':>10} {'met':>4}")
-    names = dict.fromkeys(row["name"] for row in rows)
-    for name in names:
-        print(f"{name:<{width}} " + line([row for row in rows if row["name"] == name]))
+    lines = {}
+    for row in rows:
+        lines.setdefault(figure_of(row), []).append(row)
+    width = max(map(len, [*lines, HEAD["name"]]))
+    print(LINE.format(width=width, **HEAD))
+    for name, its in lines.items():
+        cells = dict.fromkeys(HEAD, "")
+        for row in its:
+            cells.update(cells_of(row))
+        cells.update(name=name, met=verdict(its))
+        print(LINE.format(width=width, **cells))
     verdicts = [met(row) for row in rows if row["goal"] is not None]
     print(f"{sum(verdicts)} of {len(verdicts)} goals met")
 
@@ -386,7 +412,7 @@ def arguments():
 
 
 def main():
-    options = arguments()
+    options, start = arguments(), time.monotonic()
     bench = Bench(options)
     bench.run()
     rows = bench.report.rows
@@ -397,6 +423,7 @@ def main():
     if not bench.python:
         print("no python here can import torch: no figures of PyTorch (make deps-long)")
     table(rows)
+    print(f"measured in {time.monotonic() - start:.0f} s")
 
 
 if __name__ == "__main__":
