@@ -28,7 +28,8 @@ double sb_clock_age(void);
  *  sb_timer(SB_T_NOISE, t); */
 double sb_timer(sb_phase_timer phase, double since);
 
-/** The same for a phase with others inside it: adds the time that they left. all: sb_timer_all() as it was at `since`. */
+/** The same for a phase with others inside it: adds the time that they left. all: sb_timer_all() as it was at
+ *  `since`. */
 double sb_timer_rest(sb_phase_timer phase, double since, double all);
 /** Seconds gathered by all phases on this rank. */
 double sb_timer_all(void);
