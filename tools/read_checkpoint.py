@@ -173,7 +173,7 @@ class Checkpoint:
             self.networks[name] = Network(data.attrs["layout"], data[()])
             self.steps[name] = int(file[f"state/{name}/step"][0])
         if self.method == "two_stage":
-            self.variance1, self.variance2, self.score_floor = file["two_stage/constants"][()]
+            self.variance1, self.variance2, self.score_floor, self.clean = file["two_stage/constants"][()]
 
     def choose(self, file, name):
         """Which parameters the program samples with: best, average or those after the last step."""
@@ -216,8 +216,9 @@ class Checkpoint:
     def score_at(self, y, t):
         """Infinite at t = 1 unless the score has a floor: there the network stands for noise that is gone."""
         left = self.variance2 * (1 - np.reshape(t, (-1, 1))) + self.score_floor
+        given = self.network("score")(y, t)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return -1 / np.sqrt(left) * self.network("score")(y, t)
+            return (given - y) / left if self.clean else -given / np.sqrt(left)
 
     def log_ratio_at(self, y):
         clip = float(self.deck.get("two_stage.logit_clip", 0)) or np.inf

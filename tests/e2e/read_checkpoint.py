@@ -44,6 +44,7 @@ CASES = {
     "whitened data": ([*COLUMNS, "data.standardise=whiten", "net.time_features=4"], SPACE, BEST),
     "principal components": ([*COLUMNS, "data.project=pca", "data.components=3", "net.depth=0"], SPACE, BEST),
     "floor of the score, clipped ratio": (["two_stage.score_floor=0.1", "two_stage.logit_clip=0.05"], PLANE, BEST),
+    "clean points": (["two_stage.predict=clean", "two_stage.weight_power=2"], PLANE, BEST),
 }
 
 

@@ -3,6 +3,7 @@
  * The two-stage method against its formulas: gradients of both losses, the Monte-Carlo drift
  * against the closed form, modes and forms. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,21 +162,28 @@ static void one_draw(const sb_comm *c) {
   close_stage(&s);
 }
 
+static void gradients(sb_comm *c, const char *options) {
+  stage s = {0};
+  sb_task *task[2];
+  char deck[200];
+  snprintf(deck, sizeof deck,
+           "data: {law: mixture_b, n: 500}\nnet: {width: 20, depth: 2, time_features: "
+           "8}\ntwo_stage: {%s}\n",
+           options);
+  open_stage(c, deck, &s);
+  tap_ok(s.run.method->tasks(&s.run, task, 2) == 2, "two networks to train: %s", options);
+  for (int i = 0; i < 2; i++) gradient(task[i]);
+  close_stage(&s);
+}
+
 int main(int argc, char **argv) {
   sb_comm *c;
-  stage s = {0};
   setenv("SB_EXCHANGE", "allreduce", 1); /* every rank turns its own parameters */
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();
-  open_stage(c,
-             "data: {law: mixture_b, n: 500}\nnet: {width: 20, depth: 2, time_features: "
-             "8}\ntwo_stage: {score_floor: 0.1}\n",
-             &s);
-  sb_task *task[2];
-  tap_ok(s.run.method->tasks(&s.run, task, 2) == 2, "two networks to train");
-  for (int i = 0; i < 2; i++) gradient(task[i]);
-  close_stage(&s);
+  gradients(c, "score_floor: 0.1");
+  gradients(c, "score_floor: 0.05, predict: clean, weight_power: 2");
   one_draw(c);
   monte_carlo_drift(c, "{mode: shared}", "shared, score form");
   monte_carlo_drift(c, "{mode: independent}", "independent, score form");

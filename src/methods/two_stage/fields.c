@@ -54,10 +54,11 @@ static void to_float(int n, const double *x, float *y) {
 /* Score of the smoothed law at the tape's time; the exact one at q_sigma or at the prepared time of
  * stage 2. */
 static void learned_score(two_stage *s, double t, int rows, const double *x, double *score) {
-  const double scale = -two_stage_score_scale(s, t);
+  double skip, gain;
+  two_stage_score_form(s, t, &skip, &gain);
   to_float(rows * s->d, x, s->x32);
   sb_tape_forward(s->tape[PART_SCORE], rows, s->x32, NULL, s->y32);
-  for (int i = 0; i < rows * s->d; i++) score[i] = scale * (double)s->y32[i];
+  for (int i = 0; i < rows * s->d; i++) score[i] = skip * x[i] + gain * (double)s->y32[i];
 }
 
 void two_stage_score(two_stage *s, int rows, const double *x, double *score) {

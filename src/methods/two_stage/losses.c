@@ -1,8 +1,9 @@
 /* Losses of the two networks (Wang, Jiao, Xu, Wang, Yang 2021, sections 3-4; ALGORITHMS 1.3).
  *
- * Score: y = x + s e, s^2 = sigma2 (1 - t), t = k / levels; the network gives n(y, t) with score =
- * -a(t) n, and loss = mean_batch s^(2 (power - 1)) |s a n - e|^2        (power 1: the weight lambda
- * = s^2 of denoising score matching) Ratio: D = log(q_sigma / N(0, tau I)) by logistic regression,
+ * Score: y = x + s e, s^2 = sigma2 (1 - t), t = k / levels; from the network's n(y, t) the score is
+ * a y + b n, and loss = mean_batch s^(2 (power - 1)) |s (a y + b n) + e|^2 (power 1: the weight
+ * lambda = s^2 of denoising score matching; power 2 with predict: clean, no floor: |n - x|^2).
+ * Ratio: D = log(q_sigma / N(0, tau I)) by logistic regression,
  *   loss = mean softplus(-D(x + sigma e)) + mean softplus(D(tau^(1/2) z)). */
 #include <math.h>
 
@@ -11,8 +12,11 @@
 #include "sb/noise.h"
 #include "two_stage.h"
 
-double two_stage_score_scale(const two_stage *s, double t) {
-  return 1 / sqrt(s->reference.variance2 * (1 - t) + s->options.score_floor);
+void two_stage_score_form(const two_stage *s, double t, double *a, double *b) {
+  const double left = s->reference.variance2 * (1 - t) + s->options.score_floor;
+  const int clean = s->options.predict == PREDICT_CLEAN;
+  *a = clean ? -1 / left : 0;
+  *b = clean ? 1 / left : -1 / sqrt(left);
 }
 
 /* Level of row i of a batch: independent, or in pairs k, levels - 1 - k (antithetic). */
@@ -39,11 +43,14 @@ static double score_rows(two_stage *s, sb_task *task, int rows, double weight) {
   sb_timer(SB_T_FORWARD, clock);
   for (int i = 0; i < rows; i++) {
     const double scale2 = s->reference.variance2 * (1 - (double)s->time[i]), scale = sqrt(scale2);
-    const double gain = scale * two_stage_score_scale(s, (double)s->time[i]);
+    double skip, gain;
+    two_stage_score_form(s, (double)s->time[i], &skip, &gain);
+    skip *= scale, gain *= scale;
     const double power = s->options.weight_power;
     const double w = weight * (power == 1 ? 1 : sb_exp((power - 1) * sb_log(scale2)));
     for (int j = i * d; j < (i + 1) * d; j++) {
-      const double r = gain * (double)s->output[j] - (double)s->noise[j];
+      const double r =
+          skip * (double)s->point[j] + gain * (double)s->output[j] + (double)s->noise[j];
       sum += w * r * r;
       s->gradient[j] = (float)(2 * w * gain * r);
     }

@@ -52,10 +52,13 @@ static const sb_key field_keys[] = {
 static const sb_key method_keys[] = {
   SB_INT(method_options, levels, "1000", 1, 1e9, "",
     "levels of noise in training: variance sigma^2 (1 - k/levels), k = 0 .. levels - 1"),
+  SB_CHOICE(method_options, predict, "noise", "noise|clean",
+    "what the score network gives: noise, score = -net / v^(1/2), or the clean point, score = (net - x) / v, "
+    "v = level's variance + score_floor; clean where coordinates outnumber the network's width, with weight_power: 2"),
   SB_REAL(method_options, weight_power, "1", 0, 4, "",
     "weight of a level in the score loss: its variance to this power"),
   SB_REAL(method_options, score_floor, "0", 0, 1e12, "x^2",
-    "score = -net / sqrt(level's variance + floor): about the variance of the narrowest mode where the "
+    "added to the level's variance in the score's factor: about the variance of the narrowest mode where the "
     "data are smooth"),
   SB_REAL(method_options, logit_clip, "0", 0, 1e6, "", "log density ratio clipped to +-this; 0: not"),
   {0}};
@@ -185,18 +188,19 @@ static int tasks(sb_run *run, sb_task **out, int most) {
   return n;
 }
 
-/* score = -net / (variance2 (1 - t) + floor)^(1/2); the log density ratio is the output itself. */
+/* See two_stage_score_form; the log density ratio is the output itself. */
 static int blocks(sb_run *run, sb_block *out, int most) {
   two_stage *s = run->state;
   if (most < 1) return 0;
   s->constants[0] = s->reference.variance1;
   s->constants[1] = s->reference.variance2;
   s->constants[2] = s->options.score_floor;
+  s->constants[3] = s->options.predict;
   *out = (sb_block){"/two_stage/constants",
-                    "variance1, variance2, score_floor",
+                    "variance1, variance2, score_floor, predict (0 noise, 1 clean)",
                     SB_KIND_F64,
                     1,
-                    {3},
+                    {4},
                     s->constants,
                     NULL,
                     0};

@@ -8,6 +8,7 @@ enum { LEG_ONE, LEG_TWO };
 enum { MC_SHARED, MC_INDEPENDENT };
 enum { FORM_SCORE, FORM_ENDPOINT };
 enum { START_STAGE1, START_GAUSS, START_FILE };
+enum { PREDICT_NOISE, PREDICT_CLEAN };
 enum { SOURCE_AUTO, SOURCE_LEARNED, SOURCE_EXACT };
 
 typedef struct reference_options {
@@ -26,6 +27,7 @@ typedef struct field_options {
 
 typedef struct method_options {
   int64_t levels;
+  int predict;
   double weight_power, score_floor, logit_clip;
 } method_options;
 
@@ -57,7 +59,7 @@ typedef struct two_stage {
   int d;
   sb_task task[PARTS];
   sb_exact *exact;     /* NULL where the law is not known */
-  double constants[3]; /* variance1, variance2, score_floor, for checkpoints */
+  double constants[4]; /* variance1, variance2, score_floor, predict, for checkpoints */
   sb_density *density; /* the marginal asked for last     */
   int density_leg;
   double density_t;
@@ -82,9 +84,9 @@ sb_status two_stage_score_validate(void *self, sb_task *task, int64_t row0, int 
 sb_status two_stage_ratio_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows,
                                double *loss);
 sb_status two_stage_ratio_validate(void *self, sb_task *task, int64_t row0, int rows, double *loss);
-/* The factor a(t) of the score network: score(x, t) = -a(t) net(x, t), a = (sigma2 (1 - t) +
- * floor)^(-1/2). */
-double two_stage_score_scale(const two_stage *s, double t);
+/* The score from the score network's output, score(x, t) = a x + b net(x, t), with
+ * v = sigma2 (1 - t) + floor: predict noise a = 0, b = -v^(-1/2); clean a = -1 / v, b = 1 / v. */
+void two_stage_score_form(const two_stage *s, double t, double *a, double *b);
 
 /* fields.c */
 sb_status two_stage_fields_open(two_stage *s);
