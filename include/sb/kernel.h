@@ -33,6 +33,20 @@ typedef struct sb_adam_step {
   float average;           /**< e = average e + (1 - average) p: weight of the old parameter average   */
 } sb_adam_step;
 
+/** Width of a Gaussian kernel k = exp(-|x - y|^2 f): f = 1, 2 / (a + b), 1 / (a b); a, b > 0 belong to x and y. */
+typedef enum sb_width { SB_WIDTH_ONE, SB_WIDTH_SUM, SB_WIDTH_PRODUCT } sb_width;
+
+/** A tile of SB_BLOCK points x against m points y of dimension d. Unused lanes hold any finite numbers. */
+typedef struct sb_gauss {
+  int form, d, m;      /**< sb_width                                                      */
+  const double *x, *a; /**< [d, SB_BLOCK]: coordinate by coordinate; [SB_BLOCK] or NULL   */
+  const double *y, *b; /**< [m, d]; [m] or NULL                                           */
+} sb_gauss;
+typedef struct sb_gauss32 {
+  int form, d, m;
+  const float *x, *a, *y, *b;
+} sb_gauss32;
+
 typedef struct sb_kernels {
   const char *name; /**< "generic", "avx2", "avx512" */
 
@@ -87,6 +101,21 @@ typedef struct sb_kernels {
   void (*distance_sum)(int64_t n, int64_t m, int d, const double *x, const double *y, double *out);
   /** out[i] = sum over j of exp(-|x_i - y_j|^2 / (2 h^2)), h > 0, the same shapes. */
   void (*gauss_sum)(int64_t n, int64_t m, int d, double h, const double *x, const double *y, double *out);
+
+  /** sum[i] += sum over j, in order of j, of k(x_i, y_j) v[j], for all SB_BLOCK lanes; k below 1e-307 counts as 3e-308.
+   *  keep (NULL: not) receives k [m, SB_BLOCK]. Relative error of k 1e-15 (1 + |log k|). */
+  void (*gauss_product)(const sb_gauss *g, const double *v, double *keep, double *sum);
+  /** The same sums, to the bit, from what gauss_product kept. */
+  void (*kept_product)(int m, const double *keep, const double *v, double *sum);
+  /** The same in float with k = 2^(-|x - y|^2 f), relative error 1e-6 (1 + |log k|), not below 2^-126; a call's sum is
+   *  in float, and added in double: m of some hundreds. */
+  void (*gauss_product32)(const sb_gauss32 *g, const float *v, double *sum);
+  /** Softmax averages, for the first `lanes` points: logits q_ij = bias[j] - |x_i - y_j|^2 f. To (top, sum, mean),
+   *  which stand for the others met before (start: -inf, 0, 0), adds these: top[i] = max q, sum[i] = sum over j of
+   *  exp(q - top), mean[c, i] = sum over j of exp(q - top) value[j, c]: not yet divided by sum. top, sum [SB_BLOCK],
+   *  mean [width, SB_BLOCK], value [m, width]. exp below 1e-307 counts as 3e-308. Lanes are rounded up to a vector. */
+  void (*gauss_softmax)(const sb_gauss *g, int lanes, const double *bias, int width, const double *value, double *top,
+                        double *sum, double *mean);
 } sb_kernels;
 
 /** The kernels in use. Valid after sb_isa_choose; before, the best of this CPU. */

@@ -23,4 +23,8 @@ const sb_kernels SB_TABLE(SB_ISA) = {
     .adam = KERNEL(adam),
     .distance_sum = KERNEL(distance_sum),
     .gauss_sum = KERNEL(gauss_sum),
+    .gauss_product = KERNEL(gauss_product),
+    .kept_product = KERNEL(kept_product),
+    .gauss_product32 = KERNEL(gauss_product32),
+    .gauss_softmax = KERNEL(gauss_softmax),
 };

@@ -34,6 +34,10 @@ SB_DECLARE(restore);
 SB_DECLARE(adam);
 SB_DECLARE(distance_sum);
 SB_DECLARE(gauss_sum);
+SB_DECLARE(gauss_product);
+SB_DECLARE(kept_product);
+SB_DECLARE(gauss_product32);
+SB_DECLARE(gauss_softmax);
 
 #if defined __AVX512F__ && defined __AVX512DQ__
 #define SB_BYTES 64
