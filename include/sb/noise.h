@@ -11,7 +11,7 @@
 
 #include "sb/status.h"
 
-#define SB_NOISE_LAYOUT 1
+#define SB_NOISE_LAYOUT 2
 #define SB_NOISE_MAX_INDEX (INT64_C(1) << 56)
 
 /** What a stream is for: one number each, never reused. */

@@ -59,22 +59,22 @@ static uint64_t mix(uint64_t x) {
   return x ^ x >> 31;
 }
 
-/* Feistel network on 2^(2 half) >= n numbers; images beyond n are sent through again, which keeps
- * it one-to-one on 0 .. n-1 (Black, Rogaway 2002). */
+/* Feistel network on the least power of two that holds n numbers, its halves of `low` and `high`
+ * bits; images beyond n are sent through again, which keeps it one-to-one on 0 .. n-1 (Black,
+ * Rogaway 2002). */
 int64_t sb_noise_permute(uint64_t key, int64_t n, uint32_t epoch, int64_t i) {
   if (n <= 1) return 0;
-  int half = 1;
-  while ((uint64_t)(n - 1) >> (2 * half)) half++;
-  uint64_t rounds = half < 3 ? 20 : 6; /* few bits mix slowly */
-  uint64_t mask = (UINT64_C(1) << half) - 1, x = (uint64_t)i,
-           inner = mix(key ^ mix(epoch + 0x9e3779b97f4a7c15u));
+  int bits = 2;
+  while ((uint64_t)(n - 1) >> bits) bits++;
+  const int low = bits / 2, high = bits - low;
+  const uint64_t rounds = bits < 6 ? 20 : 6; /* few bits mix slowly */
+  const uint64_t inner = mix(key ^ mix(epoch + 0x9e3779b97f4a7c15u));
+  uint64_t left = (uint64_t)i >> low, right = (uint64_t)i & ((UINT64_C(1) << low) - 1);
   do {
-    uint64_t left = x >> half, right = x & mask;
-    for (uint64_t round = 0; round < rounds; round++) {
-      uint64_t image = left ^ (mix(inner + (right << 5 | round)) & mask);
-      left = right, right = image;
+    for (uint64_t round = 0; round < rounds; round += 2) {
+      left ^= mix(inner + (right << 5 | round)) >> (64 - high);
+      right ^= mix(inner + (left << 5 | round | 1)) >> (64 - low);
     }
-    x = left << half | right;
-  } while (x >= (uint64_t)n);
-  return (int64_t)x;
+  } while ((left << low | right) >= (uint64_t)n);
+  return (int64_t)(left << low | right);
 }
