@@ -90,6 +90,11 @@ void sb_tape_load(sb_tape *tape, const float *p);
 /** Sets one time for all rows of the following forwards without t: the share of the features becomes
  *  part of the first bias. Before or after sb_tape_load; holds until the next call, 0 before the first. */
 void sb_tape_time(sb_tape *tape, double t);
+/** Training only: the next forwards drop hidden values, each to 0 with probability `rate` (to 2^-16, below 1) and else
+ *  divided by 1 - rate (Srivastava et al. 2014), until the next call; rate 0: none. The first row of a tile is row
+ *  `row0` of the batch of `step`; masks are of the stream `key` by row, step, layer and number of the forward since
+ *  this call. sb_tape_backward is then the gradient of what was left. */
+void sb_tape_dropout(sb_tape *tape, double rate, uint64_t key, int64_t row0, int64_t step);
 /** y [rows, out] = net(x [rows, in], t), 0 <= rows <= SB_BLOCK; t [rows], or NULL for the time of
  *  sb_tape_time (or a net without time). x and y are dense, row-major, of any alignment. With backward
  *  the tape keeps what sb_tape_backward needs. A row of y depends only on its own row of x and t: not

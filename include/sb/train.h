@@ -17,7 +17,7 @@
 /** Section `train` and its children, one per network. */
 typedef struct sb_train_options {
   int64_t steps, batch;
-  double rate, rate_end, beta1, beta2, epsilon, weight_decay, clip, average;
+  double rate, rate_end, beta1, beta2, epsilon, weight_decay, dropout, clip, average;
   int schedule, decoupled, keep, time_sampling, on_nan;
   int64_t warmup, report, restores;
 } sb_train_options;
@@ -59,7 +59,7 @@ struct sb_task {
   char name[16]; /**< "score" */
   sb_net net;
   const sb_train_options *options;
-  uint64_t init_key;
+  uint64_t init_key, drop_key; /**< streams of initial parameters, of masks */
   int64_t held; /**< held-out rows */
   void *self;
   /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward,

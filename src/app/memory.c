@@ -139,10 +139,10 @@ sb_status app_predict(app *a) {
       (double)sb_mem_now() + method + larger(sampling(a), larger(grid(a), evaluating(a)));
   const double room = (double)sb_memory_available(); /* of the node */
   sb_status s = SB_OK;
-  a->memory_predicted = (int64_t)bytes;
+  a->memory_predicted = (int64_t)larger(bytes, (double)sb_mem_peak()); /* of reading, too */
   if (a->line.dry_run)
     sb_say("ranks       %d, %d on this node\nmemory      %.1f MB each, this node has %.1f MB\n",
-           a->comm->size, a->comm->node_size, bytes / 1e6, room / 1e6);
+           a->comm->size, a->comm->node_size, (double)a->memory_predicted / 1e6, room / 1e6);
   if (bytes * a->comm->node_size > room)
     s = sb_fail(SB_SYS,
                 "%.0f bytes needed per rank, %d ranks on this node: more than the %.0f bytes it "

@@ -1,6 +1,7 @@
 /* A network on one tile of rows, forward: see sb/net.h. */
 #include <string.h>
 
+#include "sb/noise.h"
 #include "tape.h"
 
 /* The first bias, with the share of the features where all rows have one time. */
@@ -41,6 +42,35 @@ static void activate(const sb_tape *t, const layer *l, const float *bias, float 
                           l->slope ? l->slope + i * l->tile : NULL);
 }
 
+void sb_tape_dropout(sb_tape *tape, double rate, uint64_t key, int64_t row0, int64_t step) {
+  tape->drop.below = (uint32_t)(rate * 65536 + 0.5);
+  tape->drop.call = 0;
+  tape->drop.key = key;
+  tape->drop.row = row0;
+  tape->drop.step = step;
+}
+
+/* Values and slopes of a hidden layer times 0 or 1 / (1 - rate); one random word serves two values.
+ */
+static void drop(const sb_tape *t, const layer *l, float *z) {
+  enum { EACH = 8 };
+  const float kept = 65536.0f / (float)(65536 - t->drop.below);
+  const uint32_t first =
+      (t->drop.call * SB_NET_MAX_DEPTH + (uint32_t)(l - t->layers)) * (SB_NET_MAX_WIDTH / EACH);
+  for (int i = 0; i < t->rows; i++)
+    for (int j = 0; j < l->ld; j += EACH) {
+      uint32_t word[EACH / 2];
+      sb_noise_words(t->drop.key, t->drop.row + i, 0, (uint32_t)t->drop.step,
+                     first + (uint32_t)(j / EACH), word);
+      for (int k = 0; k < EACH; k++) {
+        const uint32_t bits = word[k / 2] >> 16 * (k % 2) & 0xffff;
+        const float factor = bits < t->drop.below ? 0 : kept;
+        z[i * l->tile + j + k] *= factor;
+        if (l->slope) l->slope[i * l->tile + j + k] *= factor;
+      }
+    }
+}
+
 void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, float *y) {
   layer *first = &tape->layers[0], *last = &tape->layers[tape->depth];
   const float *a = x;
@@ -59,6 +89,7 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
     float *z = l[1].input;
     product(tape, l, a, a_ld, z, l->tile);
     activate(tape, l, bias, z);
+    if (tape->drop.below) drop(tape, l, z);
     if (l->skip) add((int64_t)rows * l->tile, a, z);
     a = z;
     a_ld = l->tile;
@@ -67,4 +98,5 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
   product(tape, last, a, a_ld, tape->output, last->ld);
   sb_kernel()->add_bias(rows, last->ld, bias, tape->output);
   sb_tape_copy(rows, tape->out, tape->output, last->ld, y, tape->out);
+  tape->drop.call++;
 }

@@ -25,11 +25,17 @@ typedef struct layer {
 struct sb_tape {
   int in, out, depth, time, backward;
   sb_act act;
-  const float *p;    /* of the last load                                               */
-  int rows;          /* of the last forward                                            */
-  int timed;         /* the last forward had a time for each row                       */
-  int bias_ready;    /* first_bias belongs to p and to features                        */
-  int turned_ready;  /* W^T of the first layer belongs to p                            */
+  const float *p;   /* of the last load                                               */
+  int rows;         /* of the last forward                                            */
+  int timed;        /* the last forward had a time for each row                       */
+  int bias_ready;   /* first_bias belongs to p and to features                        */
+  int turned_ready; /* W^T of the first layer belongs to p                            */
+  struct {
+    uint32_t below; /* 16-bit words below this drop a value; 0: nothing is dropped */
+    uint32_t call;  /* forwards since they were asked to drop                      */
+    uint64_t key;
+    int64_t row, step;
+  } drop;
   float *features;   /* [time] of the one time of all rows                             */
   float *first_bias; /* b_0 + features W_0                                             */
   float *output;     /* [SB_BLOCK, out padded]                                         */

@@ -114,6 +114,7 @@ static sb_status own_blocks(const sb_comm *c, sb_task *task) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;
     task->poison = sb_poison("gradient", c->rank, *task->step + 1);
+    sb_tape_dropout(task->tape, task->options->dropout, task->drop_key, at, *task->step);
     SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK),
                       &loss));
     if (sb_poison("loss", c->rank, *task->step + 1)) loss = NAN;
@@ -215,6 +216,7 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   if (!task->validate || task->held == 0) return SB_OK;
   const double clock = sb_clock(), all = sb_timer_all();
   sb_tape_load(task->tape, task->options->average > 0 ? task->average : task->p);
+  sb_tape_dropout(task->tape, 0, 0, 0, 0);
   for (int64_t at = share.first; !s && at < share.first + share.count; at += SB_BLOCK) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;

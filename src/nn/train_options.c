@@ -25,6 +25,7 @@ const sb_key sb_train_keys[] = {
   SB_REAL(sb_train_options, epsilon, "1e-8", 1e-30, 1, "", "added to the root of the second moment"),
   SB_REAL(sb_train_options, weight_decay, "0", 0, 1e3, "", "weight decay"),
   SB_BOOL(sb_train_options, decoupled, "false", "weight decay as AdamW; false: an L2 term in the gradient"),
+  SB_REAL(sb_train_options, dropout, "0", 0, 0.95, "", "fraction of the hidden values dropped in training"),
   SB_REAL(sb_train_options, clip, "1", 0, 1e30, "", "largest global norm of the gradient, 0: none"),
   SB_REAL(sb_train_options, average, "0.999", 0, 0.9999999, "",
     "decay of the parameter average that sampling uses, 0: last parameters"),

@@ -138,7 +138,8 @@ static sb_status open_task(two_stage *s, int part) {
   *task = (sb_task){.options = &s->train_part[part],
                     .self = s,
                     .held = s->run->data->n_held,
-                    .init_key = sb_noise_key(s->run->seed, SB_FOR_INIT, (uint32_t)part, 0)};
+                    .init_key = sb_noise_key(s->run->seed, SB_FOR_INIT, (uint32_t)part, 0),
+                    .drop_key = sb_noise_key(s->run->seed, SB_FOR_DROPOUT, (uint32_t)part, 0)};
   strcpy(task->name, parts[part]);
   task->loss = part == PART_SCORE ? two_stage_score_loss : two_stage_ratio_loss;
   task->validate = part == PART_SCORE ? two_stage_score_validate : two_stage_ratio_validate;
