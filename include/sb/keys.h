@@ -5,7 +5,8 @@
  * A deck is YAML (libyaml), one document, at most 1 MiB. Nested mappings become dotted names
  * ("train.score.steps"); lists hold numbers. Every key must stand in a table; an unknown one ends
  * the run and the nearest known one is named. Only the section `about` is free: any texts, which
- * the used deck keeps. Anchors, aliases and tags are refused.
+ * the used deck keeps; and `study.grid`, where names of keys stand with lists of values. Anchors, aliases and
+ * tags are refused.
  *
  * Every rank calls these functions with the same bytes; none communicates. */
 #ifndef SB_KEYS_H
@@ -77,6 +78,10 @@ sb_status sb_deck_read(const char *bytes, int64_t length, const char *name, sb_d
 sb_status sb_deck_set(sb_deck *deck, const char *assignment);
 /** The text given for a dotted name, or NULL; scalars only. Owned by the deck. */
 const char *sb_deck_raw(const sb_deck *deck, const char *name);
+/** The grid of a study, in order of the deck: key i = 0, 1, … below `study.grid`, and its number of values; NULL behind
+ *  the last. Value k of it as text. Keys of the grid are not bound; sb_deck_set tries them. */
+const char *sb_deck_grid_key(const sb_deck *deck, int i, int *values);
+const char *sb_deck_grid_value(const sb_deck *deck, int i, int k);
 /** Fills the structs of all sections, defaults included. Unknown key, wrong type, out of range, not
  *  given: SB_USE with file and line; structs may then be half filled. May be called again, for
  *  instance with more sections. Tables must live as long as the deck; `sections` and structs need

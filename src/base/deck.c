@@ -117,6 +117,35 @@ const char *sb_deck_raw(const sb_deck *deck, const char *name) {
   return e && e->kind == SB_ENTRY_WORD ? e->first->text : NULL;
 }
 
+/* --- The grid of a study
+ * -------------------------------------------------------------------------------- */
+
+bool sb_deck_in_grid(const char *name) {
+  const size_t n = strlen(SB_DECK_GRID);
+  return !strncmp(name, SB_DECK_GRID, n) && (name[n] == '.' || name[n] == '\0');
+}
+
+static const sb_entry *grid_entry(const sb_deck *deck, int i) {
+  for (const sb_entry *e = deck->entries; e; e = e->next)
+    if (sb_deck_in_grid(e->name) && e->name[strlen(SB_DECK_GRID)] && e->kind != SB_ENTRY_MAPPING &&
+        i-- == 0)
+      return e;
+  return NULL;
+}
+
+const char *sb_deck_grid_key(const sb_deck *deck, int i, int *values) {
+  const sb_entry *e = grid_entry(deck, i);
+  *values = e ? e->words : 0;
+  return e ? e->name + strlen(SB_DECK_GRID ".") : NULL;
+}
+
+const char *sb_deck_grid_value(const sb_deck *deck, int i, int k) {
+  const sb_entry *e = grid_entry(deck, i);
+  const sb_word *w = e ? e->first : NULL;
+  while (w && k-- > 0) w = w->next;
+  return w ? w->text : NULL;
+}
+
 void sb_deck_free(sb_deck *deck) {
   if (!deck) return;
   while (deck->chunks) {

@@ -114,9 +114,23 @@ static sb_status check_about(const sb_entry *e) {
                       e->name);
 }
 
+/* Below the grid of a study stand names of keys, which are checked when they are set. */
+static sb_status check_grid(const sb_entry *e) {
+  const bool top = !e->name[strlen(SB_DECK_GRID)];
+  if (e->kind == SB_ENTRY_MAPPING) return SB_OK;
+  if (top && e->kind == SB_ENTRY_WORD && sb_word_empty(e->first)) return SB_OK;
+  if (top || (e->kind == SB_ENTRY_WORD && sb_word_empty(e->first)))
+    return sb_deck_fail(e->source, e->line,
+                        "'%s': keys with their values stand below " SB_DECK_GRID
+                        ", as in `grid: {data.n: [500, 1000]}`",
+                        e->name);
+  return SB_OK;
+}
+
 static sb_status check_entry(const sb_deck *deck, const sb_section *sections, int n,
                              const sb_entry *e) {
   if (!strcmp(e->name, "about") || !strncmp(e->name, "about.", 6)) return check_about(e);
+  if (sb_deck_in_grid(e->name)) return check_grid(e);
   const sb_bound *b = find_bound(deck, e->name);
   if (b) return e->kind == SB_ENTRY_MAPPING ? sb_value_refuse(b->key, b->name, e) : SB_OK;
   if (is_section(sections, n, e->name)) {

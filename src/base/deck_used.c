@@ -1,5 +1,6 @@
 /* The used deck: every value of a run as YAML that reads back the same. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -70,11 +71,7 @@ static bool is_printable(unsigned c) {
   return (c >= 0xA0 && c <= 0xD7FF) || (c >= 0xE000 && c <= 0xFFFD) || c >= 0x10000;
 }
 
-static void print_text(page *p, const char *text) {
-  if (is_plain(text)) {
-    print(p, text);
-    return;
-  }
+static void print_quoted(page *p, const char *text) {
   print(p, "\"");
   for (const unsigned char *at = (const unsigned char *)text; *at;) {
     unsigned c;
@@ -94,6 +91,13 @@ static void print_text(page *p, const char *text) {
     at += n;
   }
   print(p, "\"");
+}
+
+static void print_text(page *p, const char *text) {
+  if (is_plain(text))
+    print(p, text);
+  else
+    print_quoted(p, text);
 }
 
 static void print_list(page *p, const sb_reals *list, int level) {
@@ -157,6 +161,37 @@ static int open_sections(page *p, const char *last, const char *name, const char
   return level;
 }
 
+/* As the deck had it: numbers without quotes, and words that mean nothing else inside a list. */
+static void print_grid_value(page *p, const char *value) {
+  char *end;
+  strtod(value, &end);
+  if ((*value && !*end) || (is_plain(value) && !strpbrk(value, "[]{},\"'")))
+    print(p, value);
+  else
+    print_quoted(p, value);
+}
+
+/* The grid stands with the other keys of its section. */
+static void print_grid(page *p, const sb_deck *deck) {
+  const char *key, *value;
+  int values, keys = 0;
+  for (; (key = sb_deck_grid_key(deck, keys, &values)); keys++) {
+    if (keys == 0) print(p, "  grid:\n");
+    indent(p, 2);
+    print(p, key);
+    print(p, ": [");
+    for (int k = 0; (value = sb_deck_grid_value(deck, keys, k)); k++) {
+      if (k > 0 && p->column + (int)strlen(value) + 4 > WIDTH) {
+        print(p, ",\n");
+        indent(p, 3);
+      } else if (k > 0)
+        print(p, ", ");
+      print_grid_value(p, value);
+    }
+    print(p, "]\n");
+  }
+}
+
 static void print_deck(page *p, const sb_deck *deck) {
   const char *last = "", *key;
   print(p, "# every parameter of this run\n");
@@ -179,6 +214,8 @@ static void print_deck(page *p, const sb_deck *deck) {
     print_value(p, b, level);
     print(p, "\n");
     last = b->name;
+    if (!strncmp(last, "study.", 6) && (!b->printed || strncmp(b->printed->name, "study.", 6)))
+      print_grid(p, deck);
   }
 }
 
