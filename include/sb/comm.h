@@ -30,6 +30,8 @@ void sb_comm_abort(const sb_comm *c, sb_status s) __attribute__((noreturn));
 const sb_comm *sb_comm_self(void);
 /** Version text of the MPI library, one line. */
 const char *sb_comm_library(void);
+/** MPI's Fortran handle of all ranks of c (MPI_Comm_f2c), for libraries that want one. */
+int sb_comm_handle(const sb_comm *c);
 /** Host name of this rank. */
 const char *sb_comm_host(void);
 

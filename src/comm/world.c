@@ -15,6 +15,7 @@ static char host[MPI_MAX_PROCESSOR_NAME];
 
 const sb_comm *sb_comm_self(void) { return &self_comm; }
 const char *sb_comm_host(void) { return host; }
+int sb_comm_handle(const sb_comm *c) { return (int)MPI_Comm_c2f(c->mpi->all); }
 
 const char *sb_comm_library(void) {
   static char text[MPI_MAX_LIBRARY_VERSION_STRING];
@@ -31,7 +32,7 @@ static int emulated_node(int rank, int size) {
   return nodes > 0 ? (int)((int64_t)rank * nodes / size) : -1;
 }
 
-static sb_status find_nodes(sb_comm *c) {
+sb_status sb_comm_find_nodes(sb_comm *c) {
   const int colour = emulated_node(c->rank, c->size);
   SB_TRY(sb_mpi(
       MPI_Comm_split_type(c->mpi->all, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &c->mpi->node),
@@ -73,7 +74,7 @@ sb_status sb_comm_start(int *argc, char ***argv, sb_comm **world) {
   MPI_Comm_size(MPI_COMM_WORLD, &all.size);
   MPI_Get_processor_name(host, &length);
   *world = &all;
-  return find_nodes(&all);
+  return sb_comm_find_nodes(&all);
 }
 
 void sb_comm_finish(sb_comm *world) {

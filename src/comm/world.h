@@ -13,6 +13,9 @@ struct sb_comm_mpi {
   int *node_of;   /* [size] node of each rank                                              */
 };
 
+/** Collective. Fills node, peers, node_of and the members of c that come of them. */
+sb_status sb_comm_find_nodes(sb_comm *c);
+
 /** SB_OK, or SB_SYS with MPI's words. */
 sb_status sb_mpi(int code, const char *call);
 

@@ -52,9 +52,7 @@ static hid_t access_list(const sb_file *f, int parallel) {
   H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
   H5Pset_alignment(list, ALIGN_FROM, ALIGN);
   if (parallel) {
-    /* The program has two communicators, the world and one for every rank alone. */
-    MPI_Comm ranks = f->comm == sb_comm_self() ? MPI_COMM_SELF : MPI_COMM_WORLD;
-    H5Pset_fapl_mpio(list, ranks, MPI_INFO_NULL);
+    H5Pset_fapl_mpio(list, MPI_Comm_f2c(sb_comm_handle(f->comm)), MPI_INFO_NULL);
     /* Own files are read in step. Others may be chunked, where independent reads would then wait
      * for each other. */
     H5Pset_all_coll_metadata_ops(list, f->part != NULL);
