@@ -31,8 +31,9 @@ typedef struct app_line {
   unsigned given;              /* bits of the options given     */
   const char *set[MAX_SET];
   int sets;
-  int resume, overwrite, dry_run, strict_bits, quiet, verify;
-  const char *resume_file, *at, *start;
+  int resume, overwrite, dry_run, strict_bits, quiet, verify, merge;
+  int64_t slice, slices; /* of a study: slice of slices, from 1; 0: all */
+  const char *resume_file, *at, *start, *samples, *truth;
   int64_t stop_after;     /* -1: no limit */
   double walltime, stall; /* seconds, 0: none */
 } app_line;
@@ -63,9 +64,14 @@ typedef struct app_checkpoint {
   double sampling;
 } app_checkpoint;
 
+typedef struct app_study {
+  int64_t replicates, ranks_per_case, bootstrap;
+} app_study;
+
 /* What this rank knows of a wish to stop, and what all agreed on. */
 typedef struct app_stop_state {
   char file[1024]; /* output/stop */
+  int heed;        /* this rank looks for it: the output is this run's */
   double look;     /* when to look for it again */
   int by_file;
   char why[256]; /* "" until all agreed */
@@ -80,12 +86,14 @@ typedef struct app {
   sb_comm *comm;
   app_line line;
   sb_deck *deck;
-  char *used; /* the deck with all values */
+  char *source; /* the deck as it was given; NULL: from a checkpoint */
+  char *used;   /* the deck with all values                            */
   app_options options;
   app_sample sample;
   app_record record;
   app_velocity velocity;
   app_checkpoint checkpoint;
+  app_study study;
   sb_data_options data_options;
   sb_law_options law_options;
   sb_judge_options judge;
@@ -119,7 +127,8 @@ const app_command *app_command_find(const char *name);
 sb_status app_open(app *a);  /* collective: deck, sections, method, output directory's name */
 sb_status app_start(app *a); /* collective: data, networks, settings on screen */
 void app_close(app *a);
-int app_sections(app *a); /* fills a->section for a->method; returns the number */
+sb_status app_truth(app *a); /* evaluate_samples.c: the deck that --truth stands for; collective */
+int app_sections(app *a);    /* fills a->section for a->method; returns the number */
 sb_status app_path(const app *a, const char *name, char *out, int size); /* output/NAME */
 sb_status app_refuse(app *a, const char *name); /* collective: SB_USE when output/NAME exists and
                                                    neither --overwrite nor --resume */
@@ -198,6 +207,8 @@ sb_status app_train(app *a);
 sb_status app_draw(app *a);
 sb_status app_velocity_files(app *a);
 sb_status app_evaluate(app *a);
+sb_status app_evaluate_samples(app *a); /* evaluate --samples --truth */
+sb_status app_study_run(app *a);
 sb_status app_info(app *a);
 sb_status app_help(app *a);
 

@@ -31,7 +31,7 @@ static sb_status check_velocity(const app *a) {
 
 /* Metrics compare two draws at least with two true points. */
 static sb_status check_evaluate(const app *a) {
-  if (commanded(a, "run") && a->sample.n < 2)
+  if (a->sample.n < 2 && (commanded(a, "run") || commanded(a, "study")))
     return sb_fail(SB_USE, "sample.n: one draw cannot be judged; draw two, or use sample");
   if (!a->run.data->law && a->run.data->n_held == 1)
     return sb_fail(SB_USE, "data.validation: holds out one row; to judge draws two are needed");
@@ -62,7 +62,7 @@ sb_status app_check(app *a) {
   const int all = commanded(a, "run");
   SB_TRY(app_image_check(a));
   if (all || commanded(a, "velocity")) SB_TRY(check_velocity(a));
-  if (all || commanded(a, "evaluate")) SB_TRY(check_evaluate(a));
+  if (all || commanded(a, "evaluate") || commanded(a, "study")) SB_TRY(check_evaluate(a));
   if (starts_from_file(a) && (all || commanded(a, "sample"))) SB_TRY(app_start_check(a));
   return SB_OK;
 }

@@ -59,6 +59,7 @@ static sb_status lock(app *a) {
     if (outcome == 0 && ftruncate(fd, 0) == 0)
       dprintf(fd, "process %ld on %s\n", (long)getpid(), sb_comm_host());
     a->claim = (app_claim_state){.held = 1, .fd = fd};
+    a->stop.heed = 1;
     return SB_OK;
   }
   return sb_fail(SB_SYS, "%s: cannot be locked", path);

@@ -25,12 +25,10 @@ sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, d
   return m;
 }
 
-static sb_status read_samples(evaluation *e) {
+sb_status evaluation_read(evaluation *e, const char *path) {
   app *a = e->a;
   app_points p;
-  char path[1024];
   double *x = NULL;
-  SB_TRY(app_path(a, "samples.h5", path, sizeof path));
   SB_TRY(app_points_open(a, path, &p));
   e->rows = p.rows;
   sb_status s = SB_NEW(&x, e->rows * a->run.data->raw, "samples");
@@ -48,8 +46,8 @@ static sb_status judge(evaluation *e) {
   sb_data *data = a->run.data;
   double *training = NULL, *held = NULL, *moments = NULL;
   int64_t n = 0, m = 0;
-  sb_status s = sb_data_points(data, 0, &training, &n);
-  if (!s) s = sb_data_points(data, 1, &held, &m);
+  sb_status s = e->foreign ? SB_OK : sb_data_points(data, 0, &training, &n);
+  if (!s && !e->foreign) s = sb_data_points(data, 1, &held, &m);
   if (!s) s = SB_NEW(&moments, data->d * (data->d + 1), "moments");
   s = sb_agree(a->comm, s);
   if (!s) {
@@ -75,18 +73,18 @@ static sb_status judge(evaluation *e) {
 static const char *const files[] = {"checkpoint.h5", "samples.h5", "trajectories.h5", "velocity.h5",
                                     "history.csv",   "timing.csv", "used.yml"};
 
-static sb_status write_report(evaluation *e) {
+sb_status evaluation_report(evaluation *e) {
   app *a = e->a;
   const char *present[8];
   char path[1024];
   int n = 0;
-  for (int i = 0; i < 7; i++) {
+  for (int i = 0; i < 7 && !e->foreign; i++) {
     SB_TRY(app_path(a, files[i], path, sizeof path));
     if (sb_path_exists(a->comm, path)) present[n++] = files[i];
   }
   double peak = (double)sb_mem_peak();
   SB_TRY(sb_max_real(a->comm, &peak, 1));
-  const sb_report report = {.method = a->method->name,
+  const sb_report report = {.method = e->foreign ? "unknown" : a->method->name,
                             .status = "done",
                             .deck = a->used,
                             .seed = a->options.seed,
@@ -112,20 +110,21 @@ static sb_status complete(app *a, int *yes) {
   return SB_OK;
 }
 
-static sb_status evaluate(evaluation *e) {
+sb_status evaluate_draws(evaluation *e) {
   app *a = e->a;
-  SB_TRY(app_stop_here(a, "evaluating"));
-  SB_TRY(read_samples(e));
+  for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
   SB_TRY(judge(e));
   SB_TRY(app_stop_here(a, "evaluating"));
   SB_TRY(evaluate_modes(e));
   SB_TRY(app_stop_here(a, "evaluating"));
-  return a->judge.errors ? evaluate_drift(e) : SB_OK;
+  return a->judge.errors && !e->foreign ? evaluate_drift(e) : SB_OK;
 }
 
 sb_status app_evaluate(app *a) {
   evaluation *e = NULL;
+  char path[1024];
   int done;
+  if (a->line.samples) return app_evaluate_samples(a);
   if (!a->run.data) {
     SB_TRY(app_refuse(a, "report.json"));
     SB_TRY(app_start(a));
@@ -137,11 +136,13 @@ sb_status app_evaluate(app *a) {
   if (done) return SB_OK;
   SB_TRY_ALL(a->comm, SB_NEW(&e, 1, "metrics"));
   e->a = a;
-  for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
   const double began = sb_clock(), all = sb_timer_all();
-  sb_status s = evaluate(e);
+  sb_status s = app_stop_here(a, "evaluating");
+  if (!s) s = app_path(a, "samples.h5", path, sizeof path);
+  if (!s) s = evaluation_read(e, path);
+  if (!s) s = evaluate_draws(e);
   sb_timer_rest(SB_T_METRIC, began, all);
-  if (!s) s = write_report(e);
+  if (!s) s = evaluation_report(e);
   sb_mem_free(e->sample);
   sb_mem_free(e);
   return s;

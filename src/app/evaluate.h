@@ -15,11 +15,20 @@ typedef struct evaluation {
   double *sample; /* [rows, d] network coordinates, every rank */
   int64_t rows;
   double error[ERRORS]; /* relative; NAN where not measured */
+  int foreign;          /* samples of another program: nothing is known of what it learned from */
 } evaluation;
 
 /* Appends a metric; floors and baseline are NAN. */
 sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t,
                            double value);
+
+/* Collective. /x of a file, in network coordinates, to every rank. */
+sb_status evaluation_read(evaluation *e, const char *path);
+/* Collective. The table on the screen, report.json. */
+sb_status evaluation_report(evaluation *e);
+
+/* Collective. Metrics of e->sample, and the errors by cause. */
+sb_status evaluate_draws(evaluation *e);
 
 sb_status evaluate_modes(
     evaluation *e); /* modes.c: largest errors of weights and covariances of modes; mixtures only */

@@ -28,16 +28,20 @@ typedef struct option {
   const char *commands;
 } option;
 #define TRAINING "run train"
-#define WORKING  "run train sample velocity evaluate"
+#define WORKING  "run train sample velocity evaluate study"
 static const option options[] = {{"--set", VALUE, NULL},
                                  {"--resume", MAYBE, WORKING},
                                  {"--overwrite", FLAG, WORKING},
                                  {"--dry-run", FLAG, WORKING},
                                  {"--at", VALUE, "velocity"},
+                                 {"--samples", VALUE, "evaluate"},
+                                 {"--truth", VALUE, "evaluate"},
                                  {"--start", VALUE, TRAINING " sample"},
                                  {"--stop-after", VALUE, TRAINING},
                                  {"--max-walltime", VALUE, WORKING},
                                  {"--stall-timeout", VALUE, WORKING},
+                                 {"--slice", VALUE, "study"},
+                                 {"--merge", FLAG, "study"},
                                  {"--verify", FLAG, "info"},
                                  {"--version", FLAG, NULL},
                                  {"--help", FLAG, NULL},
@@ -73,6 +77,16 @@ static sb_status stall(const char *name, const char *text, double *out) {
   return sb_fail(SB_USE, "%s: %s is too short, at least %g seconds", name, text, least);
 }
 
+static sb_status slice(const char *text, app_line *l) {
+  long long k, n;
+  char rest;
+  if (sscanf(text, "%lld/%lld%c", &k, &n, &rest) != 2 || k < 1 || k > n || n > 1000000)
+    return sb_fail(SB_USE, "--slice %s: a slice K of N is K/N, with K from 1 to N", text);
+  l->slice = k;
+  l->slices = n;
+  return SB_OK;
+}
+
 static void resume(app_line *l, const char *value) {
   l->resume = RESUME_AUTO;
   if (value && !strcmp(value, "never"))
@@ -91,6 +105,10 @@ static sb_status apply(app_line *l, const char *name, const char *value) {
   if (!strcmp(name, "--dry-run")) l->dry_run = 1;
   if (!strcmp(name, "--at")) l->at = value;
   if (!strcmp(name, "--start")) l->start = value;
+  if (!strcmp(name, "--samples")) l->samples = value;
+  if (!strcmp(name, "--truth")) l->truth = value;
+  if (!strcmp(name, "--merge")) l->merge = 1;
+  if (!strcmp(name, "--slice")) return slice(value, l);
   if (!strcmp(name, "--verify")) l->verify = 1;
   if (!strcmp(name, "--quiet")) l->quiet = 1;
   if (!strcmp(name, "--strict-bits")) l->strict_bits = 1;
@@ -133,6 +151,12 @@ static sb_status check_options(const app_line *l) {
     if (l->given >> k & 1 && options[k].commands && !has_word(options[k].commands, l->command))
       return sb_fail(SB_USE, "%s is not for the command %s, but for: %s", options[k].name,
                      l->command, options[k].commands);
+  if (l->samples && !l->truth)
+    return sb_fail(SB_USE, "--samples: what are they to be compared with? Give --truth");
+  if (l->truth && (!l->samples || l->input != l->truth))
+    return sb_fail(SB_USE, "--truth stands in place of a deck, with --samples");
+  if (l->samples && l->resume) return sb_fail(SB_USE, "--samples: there is nothing to resume");
+  if (l->merge && l->slice) return sb_fail(SB_USE, "--merge joins all slices: without --slice");
   if (l->resume == RESUME_FILE && !has_word(TRAINING, l->command))
     return sb_fail(SB_USE,
                    "--resume=%s is not for the command %s, but for: " TRAINING
@@ -158,10 +182,12 @@ sb_status app_line_read(int argc, char **argv, app_line *out) {
       return sb_fail(SB_USE, "'%s' is one word too many; see sbridge help", argv[i]);
   }
   if (!out->command) out->command = "help";
+  if (!out->input) out->input = out->truth;
   for (const app_command *c = app_commands; c->name; c++) names[n++] = c->name;
   const app_command *command = app_command_find(out->command);
   if (!command) return unknown("command", out->command, names, n);
+  SB_TRY(check_options(out));
   if (command->needs_deck && !out->input)
     return sb_fail(SB_USE, "%s needs a %s", command->name, command->argument);
-  return check_options(out);
+  return SB_OK;
 }

@@ -17,7 +17,10 @@ const app_command app_commands[] = {
     {"velocity", "DECK|CHECKPOINT", "fields on a grid (velocity.h5), or at given points (--at)", 1,
      app_velocity_files},
     {"evaluate", "DECK|CHECKPOINT",
-     "metrics of samples.h5, each with its floor; leaves report.json", 1, app_evaluate},
+     "metrics of samples.h5 (or --samples --truth), each with its floor; leaves report.json", 1,
+     app_evaluate},
+    {"study", "DECK", "the cases of study.grid, into one table: study.h5, study.csv, slopes.csv", 1,
+     app_study_run},
     {"info", "FILE", "what a deck or a file of this program holds", 0, app_info},
     {"help", "[keys [SECTION]]", "this page; every key of a deck", 0, app_help},
     {NULL, NULL, NULL, 0, NULL}};

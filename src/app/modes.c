@@ -88,7 +88,8 @@ sb_status evaluate_modes(evaluation *e) {
   static const char *const names[] = {"mode_weight_error", "mode_covariance_error"};
   for (int i = 0; !s && i < 2; i++) {
     sb_metric *m = evaluation_next(e, names[i], "", NAN, value[0][i]);
-    m->floor = value[1][i], m->floor_train = value[2][i], m->baseline = value[3][i];
+    m->floor = value[1][i], m->floor_train = e->foreign ? NAN : value[2][i],
+    m->baseline = value[3][i];
     m->n = e->rows, m->m = data->n;
   }
   sb_mem_free(training);

@@ -40,6 +40,11 @@ static const sb_key checkpoint_keys[] = {
   SB_INT(app_checkpoint, keep, "1", 0, 1000, "", "earlier checkpoints kept"),
   SB_REAL(app_checkpoint, sampling, "600", 0, 1e9, "s", "time between checkpoints of the draws; 0: only when stopped"),
   {0}};
+static const sb_key study_keys[] = {
+  SB_INT(app_study, replicates, "5", 1, 1e6, "", "runs of each point of study.grid; run r has the seed seed + r"),
+  SB_INT(app_study, ranks_per_case, "1", 1, 1e6, "", "ranks that work on a case together; results do not depend on it"),
+  SB_INT(app_study, bootstrap, "1000", 10, 1e6, "", "resamplings of the replicates for intervals of slopes"),
+  {0}};
 /* clang-format on */
 
 int app_sections(app *a) {
@@ -52,6 +57,8 @@ int app_sections(app *a) {
       {"velocity", NULL, velocity_keys, &a->velocity, "fields on a grid"},
       {"evaluate", NULL, sb_judge_keys, &a->judge, "metrics"},
       {"checkpoint", NULL, checkpoint_keys, &a->checkpoint, "checkpoints"},
+      {"study", NULL, study_keys, &a->study,
+       "many runs of this deck; study.grid: {KEY: [VALUES], ...}, any keys"},
   };
   const int n = (int)(sizeof own / sizeof *own);
   memcpy(a->section, own, sizeof own);
@@ -137,9 +144,9 @@ static int is_checkpoint(const char *path) {
 }
 
 static sb_status read_input(app *a) {
-  char *text = NULL;
   int64_t length = 0;
   sb_status s;
+  if (a->line.samples) return app_truth(a);
   if (is_checkpoint(a->line.input)) {
     sb_checkpoint k;
     SB_TRY(sb_file_probe(a->comm, a->line.input));
@@ -148,9 +155,8 @@ static sb_status read_input(app *a) {
     sb_checkpoint_close(&k);
     snprintf(a->checkpoint_path, sizeof a->checkpoint_path, "%s", a->line.input);
   } else {
-    SB_TRY(sb_text_read(a->comm, a->line.input, &text, &length));
-    s = app_deck_of(a, text, length, a->line.input);
-    sb_mem_free(text);
+    SB_TRY(sb_text_read(a->comm, a->line.input, &a->source, &length));
+    s = app_deck_of(a, a->source, length, a->line.input);
     if (!s) s = app_path(a, "checkpoint.h5", a->checkpoint_path, sizeof a->checkpoint_path);
   }
   return s;
@@ -218,5 +224,6 @@ void app_close(app *a) {
   if (a->run.data) sb_data_close(a->comm, a->run.data);
   sb_mem_free(a->run.state);
   sb_mem_free(a->used);
+  sb_mem_free(a->source);
   sb_deck_free(a->deck);
 }

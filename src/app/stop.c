@@ -30,7 +30,7 @@ static double variable(const char *name) {
   return *end ? NAN : x;
 }
 
-/* Rank 0 watches the clock for all. */
+/* The clock is watched by rank 0 for all, in a study by the first rank of each team. */
 static void read_limits(const app *a) {
   const double slurm = variable("SLURM_JOB_END_TIME") - (double)time(NULL),
                pbs = variable("PBS_WALLTIME");
@@ -68,7 +68,7 @@ static void stalled(double seconds) {
 
 sb_status app_stop_open(app *a) {
   sb_stop_start();
-  if (a->comm->rank == 0) read_limits(a);
+  read_limits(a);
   SB_TRY(app_path(a, "stop", a->stop.file, sizeof a->stop.file));
   watched = a->comm;
   return sb_agree(a->comm, a->line.stall > 0 ? sb_watchdog_start(a->line.stall, stalled) : SB_OK);
@@ -84,7 +84,7 @@ int app_stop_asked(void *self) {
   if (sb_stop_signal()) return STOP_SOON;
   if (a->comm->rank != 0) return STOP_NOT;
   const double now = sb_clock();
-  if (now >= a->stop.look && a->claim.held) {
+  if (now >= a->stop.look && a->stop.heed) {
     a->stop.by_file = access(a->stop.file, F_OK) == 0;
     a->stop.look = now + LOOK;
   }

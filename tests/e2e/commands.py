@@ -45,9 +45,9 @@ def metrics(there):
 
 
 # --- help and info ---
-COMMANDS = "run train sample velocity evaluate info help".split()
+COMMANDS = "run train sample velocity evaluate study info help".split()
 OPTIONS = (
-    "--set --resume --overwrite --stop-after --dry-run --start --at --verify --strict-bits --quiet --version".split()
+    "--set --resume --overwrite --stop-after --dry-run --start --at --samples --slice --merge --verify --strict-bits --quiet --version".split()
 )
 jobs = [
     ("help",),
@@ -130,7 +130,7 @@ def quiet(command):
     return sbridge(there, command, "tiny.yml", "--overwrite", "--quiet", ranks=2)
 
 
-WORK = COMMANDS[:5]
+WORK = COMMANDS[:5] # study has a test of its own
 for command, (run, changed) in zip(WORK, together([lambda c=c: dry(c) for c in WORK])):
     does(
         f"{command} --dry-run writes nothing, and says what it takes",

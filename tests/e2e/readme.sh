@@ -24,13 +24,14 @@ else
   cat >"$SCRATCH/bin/mpirun" <<END
 #!/bin/sh
 short=
-case " \$* " in *" run "* | *" train "* | *" sample "* | *" velocity "* | *" evaluate "*)
+case " \$* " in *" run "* | *" train "* | *" sample "* | *" velocity "* | *" evaluate "* | *" study "*)
   for value in train.score.steps=40 train.ratio.steps=20 sample.n=200 sample.steps1=4 sample.steps2=4 sample.draws=4 \\
     record.particles=20 record.frames=4 velocity.points=6 evaluate.size=50 evaluate.floors=3 evaluate.w2_points=50 \\
     evaluate.drift_points=50 evaluate.drift_draws=50 evaluate.draws=200; do
     short="\$short --set \$value"
   done
 esac
+case " \$* " in *" study "*) short="\$short --set study.replicates=2 --set study.grid.data.n=[100,200]" ;; esac
 case " \$* " in *" --stop-after "*) short="\$short --stop-after 30" ;; esac
 exec "$mpirun" "\$@" \$short
 END
