@@ -29,6 +29,19 @@ sb_status sb_sliced_w2(const sb_comm *c, sb_points a, sb_points b, int slices, u
  *  n = 2000 takes 0.3 s, time grows about as n^2.3. Memory 16 n d bytes, and from d = 9 on 8 n^2 bytes up to 256 MiB
  *  (beyond that costs are computed when needed). */
 sb_status sb_w2_exact(sb_points a, sb_points b, double *value);
+/** Collective. Squared distance W2 of N(mean_a, cov_a) and N(mean_b, cov_b): means [d], covariances [d, d], the same on
+ *  every rank. The Fréchet distance of two samples, from their moments. Work d^3 on every rank, memory 24 d^2 bytes; by
+ *  LAPACK: the same bits on any number of ranks, not with every BLAS. */
+sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const double *cov_a, const double *mean_b,
+                      const double *cov_b, double *value);
+/** Collective. The largest |fraction of a inside the central interval of b that holds `level` of b - level| over the
+ *  coordinates. */
+sb_status sb_coverage_error(const sb_comm *c, sb_points a, sb_points b, double level, double *value);
+/** Collective. Energy distance as sb_energy_distance, and its p-value against keyed random splits of all points,
+ *  (1 + splits that are as far apart) / (1 + permutations). Time (a.n + b.n)^2 (d + permutations), shared by the ranks;
+ *  memory 8 (a.n + b.n) permutations on every rank. a.n, b.n > 1. */
+sb_status sb_energy_test(const sb_comm *c, sb_points a, sb_points b, int permutations, uint64_t key, double *value,
+                         double *p);
 /** Collective. Distance from each row of a to its nearest row of b: out [this rank's share of a]. */
 sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double *out);
 
@@ -41,6 +54,9 @@ typedef struct sb_judge_options {
   int64_t slices;    /**< directions of the sliced distance                           */
   int64_t w2_points; /**< points on each side of the exact assignment; 0: left out    */
   int64_t w2_floors; /**< replicates of its floor, and at most so many of its value   */
+  int more;          /**< also coverage_error, bw2_uvp and energy_test_p              */
+  int64_t permutations; /**< of the energy test                                       */
+  int64_t test_points;  /**< points on each side of the energy test                   */
   int errors;        /**< split the error into its parts (oracle needed)              */
   int64_t drift_points, drift_draws; /**< points and Monte-Carlo draws of the drift check */
 } sb_judge_options;
@@ -59,19 +75,25 @@ typedef struct sb_judge_input {
   const char *stage;  /**< of the metrics; NULL: ""                                                        */
 } sb_judge_input;
 
-/** Largest dimension in which covariances are compared. */
+/** Largest dimension in which covariances are compared, and Gaussians. */
 #define SB_JUDGE_COV 1024
+#define SB_JUDGE_GAUSS 256
 
 /** Collective. Appends to out (at most `most`, *n counts) the metrics that can be had: mean_error |mean - true mean|,
  *  covariance_error (Frobenius norm of the difference over that of the true one; d <= SB_JUDGE_COV), energy_distance,
- *  mmd, sliced_w2, w2, memorisation_ratio. What stands in a metric, and where it comes from:
+ *  mmd, sliced_w2, w2, memorisation_ratio, with options.more coverage_error, bw2_uvp
+ *  (d <= SB_JUDGE_GAUSS), energy_test_p. What stands in a metric, and where it comes from:
  *
  *  - Energy distance, mmd, sliced_w2: mean over disjoint blocks of n = m points, each against truth of its own;
  *    standard error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: what a perfect
  *    sampler's value exceeds once in twenty times (a mean of as many such values as there are blocks, resampled).
  *    floor_train, baseline: bootstraps of the training rows, and draws of the baseline, against truth. The bandwidth
  *    of mmd is the median distance of true points.
+ *  - coverage_error: the same; of the central interval that holds 90 %.
  *  - w2: the same with its own sizes.
+ *  - bw2_uvp: 100 W2^2 of the Gaussians with the moments of sample and truth over the trace of the true covariance, %.
+ *    Its floors come from blocks like those of the moments.
+ *  - energy_test_p: p-value of the first test_points rows; uniform in (0, 1] for a perfect sampler. No floors.
  *  - Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order.
  *    Floors are measured on blocks and brought to n and m by the root law.
  *  - memorisation_ratio: mean distance of n samples to their nearest of m training rows over that of held-out points:

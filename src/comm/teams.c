@@ -51,7 +51,11 @@ struct sb_queue {
 sb_status sb_queue_open(const sb_comm *c, int64_t tasks, sb_queue **out) {
   sb_queue *q;
   *out = NULL;
-  SB_TRY_ALL(c, SB_NEW(&q, 1, "queue"));
+  const sb_status s = sb_agree(c, SB_NEW(&q, 1, "queue"));
+  if (s) {
+    sb_mem_free(q);
+    return s;
+  }
   *q = (sb_queue){.tasks = tasks, .comm = c};
   const MPI_Aint bytes = c->rank == 0 ? (MPI_Aint)sizeof *q->next : 0;
   SB_TRY(sb_mpi(

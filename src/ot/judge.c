@@ -9,7 +9,8 @@
 #include "sb/mem.h"
 #include "sb/noise.h"
 
-#define METRICS  7
+#define METRICS  7 /* and MORE, where they are asked for */
+#define MORE     3
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 /* Blocks of the training floor and of the baseline, of which only means are wanted; and of w2. */
 #define SIDE_BLOCKS    5
@@ -28,6 +29,9 @@ const sb_key sb_judge_keys[] = {
     SB_INT(sb_judge_options, slices, "128", 1, 1e6, "", "directions of the sliced Wasserstein distance"),
     SB_INT(sb_judge_options, w2_points, "2000", 0, 20000, "", "points of the exact Wasserstein distance; 0: left out"),
     SB_INT(sb_judge_options, w2_floors, "5", 0, 1e4, "", "comparisons of its floor, at most of its value"),
+    SB_BOOL(sb_judge_options, more, "false", "also coverage_error, bw2_uvp and energy_test_p"),
+    SB_INT(sb_judge_options, permutations, "199", 1, 1e5, "", "permutations of the two-sample energy test"),
+    SB_INT(sb_judge_options, test_points, "1000", 2, 1e5, "", "points on each side of that test"),
     SB_BOOL(sb_judge_options, errors, "true", "error by time steps, estimation, Monte Carlo (known laws)"),
     SB_INT(sb_judge_options, drift_points, "2000", 1, 1e9, "", "points where drifts are compared with exact ones"),
     SB_INT(sb_judge_options, drift_draws, "4096", 1, 1e9, "", "Monte-Carlo draws of a drift there"),
@@ -160,7 +164,8 @@ static sb_status fill(judge *j) {
   return draw(j, "fresh true points", in->fresh, 0, j->pool_fresh, j->pool + j->pool_true * j->d);
 }
 
-static sb_status refuse(const sb_judge_input *in, int most, int n) {
+static sb_status refuse(const sb_judge_options *o, const sb_judge_input *in, int most, int n) {
+  const int wanted = n + METRICS + (o->more ? MORE : 0);
   const sb_points others[] = {in->training, in->held};
   if (!in->truth.draw) return sb_fail(SB_USE, "evaluation: no true points to compare with");
   if (in->sample.n < 2 || in->sample.d < 1 || in->truth.most == 1)
@@ -170,14 +175,14 @@ static sb_status refuse(const sb_judge_input *in, int most, int n) {
     if (others[k].n && others[k].d != in->sample.d)
       return sb_fail(SB_USE, "evaluation: samples have %d dimensions, data %d", in->sample.d,
                      others[k].d);
-  if (n + METRICS > most)
-    return sb_fail(SB_USE, "evaluation: room for %d metrics, %d wanted", most, n + METRICS);
+  if (wanted > most)
+    return sb_fail(SB_USE, "evaluation: room for %d metrics, %d wanted", most, wanted);
   return SB_OK;
 }
 
 sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_input *in,
                    sb_metric *out, int most, int *n) {
-  SB_TRY(refuse(in, most, *n));
+  SB_TRY(refuse(o, in, most, *n));
   judge j = {.c = c, .o = o, .in = in, .d = in->sample.d, .out = out, .most = most, .n = *n};
   plan(&j);
   sb_status s = sb_agree(c, fill(&j));
@@ -185,6 +190,7 @@ sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_i
   if (!s) s = judge_blocks(&j);
   if (!s) s = judge_w2(&j);
   if (!s) s = judge_memory(&j);
+  if (!s) s = judge_test(&j);
   sb_mem_free(j.pool);
   sb_mem_free(j.y);
   sb_mem_free(j.x);

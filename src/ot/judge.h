@@ -27,7 +27,7 @@ typedef struct judge {
 } judge;
 
 /* Streams of the purpose SB_FOR_METRIC. */
-enum { KEY_MEDIAN, KEY_SLICES, KEY_SPLIT, KEY_RESAMPLE };
+enum { KEY_MEDIAN, KEY_SLICES, KEY_SPLIT, KEY_RESAMPLE, KEY_TEST };
 uint64_t judge_key(const judge *j, int use, int64_t replicate);
 
 /* Not collective. Block r of a kind: x, and true points y to compare it with; rows <= size or
@@ -53,5 +53,6 @@ sb_status judge_moments(judge *j);
 sb_status judge_blocks(judge *j);
 sb_status judge_w2(judge *j);
 sb_status judge_memory(judge *j);
+sb_status judge_test(judge *j);
 
 #endif

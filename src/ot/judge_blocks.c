@@ -17,7 +17,10 @@
 #define RESAMPLES     2000
 #define MEDIAN_POINTS 1000
 
-enum { ENERGY, MMD, SLICED, STATISTICS };
+enum { ENERGY, MMD, SLICED, COVERAGE, STATISTICS };
+enum { W2_KEY = 3, COVERAGE_KEY }; /* of resampling, behind those of the first statistics */
+
+#define LEVEL 0.9 /* of the interval whose coverage is checked */
 
 double judge_mean(int64_t n, const double *values) {
   double sum = 0;
@@ -92,7 +95,8 @@ static sb_status compare(const judge *j, double h, double out[STATISTICS]) {
   const sb_points a = {j->size, j->d, j->x}, b = {j->size, j->d, j->y};
   SB_TRY(sb_energy_distance(j->c, a, b, &out[ENERGY]));
   SB_TRY(sb_mmd(j->c, a, b, h, &out[MMD]));
-  return sb_sliced_w2(j->c, a, b, (int)j->o->slices, judge_key(j, KEY_SLICES, 0), &out[SLICED]);
+  SB_TRY(sb_sliced_w2(j->c, a, b, (int)j->o->slices, judge_key(j, KEY_SLICES, 0), &out[SLICED]));
+  return j->o->more ? sb_coverage_error(j->c, a, b, LEVEL, &out[COVERAGE]) : SB_OK;
 }
 
 static sb_status fill(judge *j, judge_values v[STATISTICS]) {
@@ -111,18 +115,33 @@ static sb_status fill(judge *j, judge_values v[STATISTICS]) {
 }
 
 sb_status judge_blocks(judge *j) {
-  const char *const name[STATISTICS] = {"energy_distance", "mmd", "sliced_w2"};
+  const char *const name[STATISTICS] = {"energy_distance", "mmd", "sliced_w2", "coverage_error"};
   judge_values v[STATISTICS] = {{{0}, {0}}};
+  const int all = j->o->more ? STATISTICS : COVERAGE;
   sb_status s = SB_OK;
   for (int i = 0; i < STATISTICS && !s; i++) s = judge_values_new(&v[i], j->count);
   s = sb_agree(j->c, s);
   if (!s) s = fill(j, v);
   sb_status local = SB_OK;
-  for (int i = 0; i < STATISTICS && !s && !local; i++)
-    local = judge_summarise(j, &v[i], i, judge_metric(j, name[i], j->size, j->size));
+  for (int i = 0; i < all && !s && !local; i++)
+    local = judge_summarise(j, &v[i], i < COVERAGE ? i : COVERAGE_KEY,
+                            judge_metric(j, name[i], j->size, j->size));
   if (!s) s = sb_agree(j->c, local);
   for (int i = 0; i < STATISTICS; i++) sb_mem_free(v[i].of[0]);
   return s;
+}
+
+sb_status judge_test(judge *j) {
+  const int64_t rows = j->o->test_points < j->size ? j->o->test_points : j->size;
+  double value, p;
+  if (!j->o->more || rows < 2) return SB_OK;
+  SB_TRY_ALL(j->c, judge_block(j, SAMPLE, 0, rows, j->x, j->y));
+  SB_TRY(sb_energy_test(j->c, (sb_points){rows, j->d, j->x}, (sb_points){rows, j->d, j->y},
+                        (int)j->o->permutations, judge_key(j, KEY_TEST, 0), &value, &p));
+  sb_metric *m = judge_metric(j, "energy_test_p", rows, rows);
+  m->value = p;
+  m->better = SB_MORE;
+  return SB_OK;
 }
 
 /* Not collective: this rank's share of the assignments, which go round the ranks; values as bits,
@@ -154,7 +173,7 @@ sb_status judge_w2(judge *j) {
   if (!s) {
     memcpy(v.of[0], bits, (size_t)tasks * sizeof *bits);
     s = sb_agree(j->c,
-                 judge_summarise(j, &v, STATISTICS, judge_metric(j, "w2", j->w2_size, j->w2_size)));
+                 judge_summarise(j, &v, W2_KEY, judge_metric(j, "w2", j->w2_size, j->w2_size)));
   }
   sb_mem_free(bits);
   sb_mem_free(v.of[0]);

@@ -10,7 +10,7 @@
 #include "judge.h"
 #include "sb/mem.h"
 
-enum { MEAN, COV, ERRORS };
+enum { MEAN, COV, GAUSS, ERRORS };
 
 /* Moments of one set; cov NULL where there are too many entries. */
 typedef struct moments {
@@ -35,9 +35,21 @@ static double norm(int64_t n, const double *a, const double *b) {
   return sqrt(sum);
 }
 
-static double error_of(const judge *j, const work *w, int which, moments a, moments b) {
+/* Collective. */
+static sb_status error_of(const judge *j, const work *w, int which, moments a, moments b,
+                          double *out) {
   const int64_t d = j->d;
-  return (which == MEAN ? norm(d, a.mean, b.mean) : norm(d * d, a.cov, b.cov)) / w->unit[which];
+  if (which == GAUSS)
+    SB_TRY(sb_gauss_w2(j->c, j->d, b.mean, b.cov, a.mean, a.cov, out));
+  else
+    *out = which == MEAN ? norm(d, a.mean, b.mean) : norm(d * d, a.cov, b.cov);
+  *out /= w->unit[which];
+  return SB_OK;
+}
+
+/* Errors that are measured: all, without Gaussians, without covariances. */
+static int kinds(const judge *j) {
+  return j->o->more && j->d <= SB_JUDGE_GAUSS ? ERRORS : j->d <= SB_JUDGE_COV ? GAUSS : COV;
 }
 
 /* Adds weight * moments of `rows` points. */
@@ -66,7 +78,7 @@ static sb_status block_moments(const judge *j, work *w, int kind, moments *out) 
 static sb_status set_truth(const judge *j, work *w) {
   const size_t d = (size_t)j->d;
   w->exact[MEAN] = j->in->mean != NULL;
-  w->exact[COV] = j->in->cov != NULL;
+  w->exact[COV] = w->exact[GAUSS] = j->in->cov != NULL;
   w->truth_n = j->count[SAMPLE] * j->size;
   if (!j->in->mean || (w->truth.cov && !j->in->cov)) SB_TRY(block_moments(j, w, -1, &w->truth));
   if (j->in->mean) memcpy(w->truth.mean, j->in->mean, d * sizeof(double));
@@ -74,6 +86,9 @@ static sb_status set_truth(const judge *j, work *w) {
   w->unit[MEAN] = 1;
   w->unit[COV] = w->truth.cov ? norm((int64_t)(d * d), w->truth.cov, NULL) : 1;
   if (!(w->unit[COV] > 0)) w->unit[COV] = 1; /* a point mass: the error is absolute */
+  w->unit[GAUSS] = 0;
+  for (size_t k = 0; k < d && w->truth.cov; k++) w->unit[GAUSS] += w->truth.cov[k * d + k] / 100;
+  if (!(w->unit[GAUSS] > 0)) w->unit[GAUSS] = 1;
   return SB_OK;
 }
 
@@ -101,7 +116,7 @@ static sb_status standard_error(const judge *j, work *w, int which, double value
   const sb_share own = sb_share_of(j->c, n);
   double sum[2];
   *out = NAN;
-  if (!(value > 0)) return SB_OK;
+  if (!(value > 0) || which == GAUSS) return SB_OK;
   for (int64_t i = 0; i < own.count; i++)
     influence(j, w, which, value * w->unit[which] * w->unit[which],
               j->in->sample.x + (own.first + i) * j->d, w->rows + 2 * i);
@@ -120,9 +135,11 @@ static sb_status set_floors(const judge *j, work *w) {
     SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->x}, w->set.mean, w->set.cov));
     if (!w->exact[MEAN] || (w->set.cov && !w->exact[COV]))
       SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->y}, w->other.mean, w->other.cov));
-    for (int k = 0; k < (w->set.cov ? ERRORS : 1); k++) {
-      const double root = w->exact[k] ? sqrt(size / n) : sqrt((1 / n + 1 / m) / (2 / size));
-      w->floor[k][r] = root * error_of(j, w, k, w->set, w->exact[k] ? w->truth : w->other);
+    for (int k = 0; k < kinds(j); k++) {
+      const double ratio = w->exact[k] ? size / n : (1 / n + 1 / m) / (2 / size);
+      double *floor = &w->floor[k][r];
+      SB_TRY(error_of(j, w, k, w->set, w->exact[k] ? w->truth : w->other, floor));
+      *floor *= k == GAUSS ? ratio : sqrt(ratio); /* it is a square */
     }
   }
   return SB_OK;
@@ -131,22 +148,23 @@ static sb_status set_floors(const judge *j, work *w) {
 /* Collective. */
 static sb_status measure(judge *j, work *w) {
   sb_metric *out[ERRORS] = {NULL};
-  const char *const name[ERRORS] = {"mean_error", "covariance_error"};
-  const int errors = w->set.cov ? ERRORS : 1;
+  const char *const name[ERRORS] = {"mean_error", "covariance_error", "bw2_uvp"};
+  const int errors = kinds(j);
   SB_TRY(set_truth(j, w));
   SB_TRY(sb_moments(j->c, j->in->sample, w->set.mean, w->set.cov));
   for (int k = 0; k < errors; k++) {
     out[k] = judge_metric(j, name[k], j->in->sample.n, w->exact[k] ? 0 : w->truth_n);
-    out[k]->value = error_of(j, w, k, w->set, w->truth);
+    SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->value));
     SB_TRY(standard_error(j, w, k, out[k]->value, &out[k]->stderr_));
   }
   if (j->count[TRAINED]) {
     SB_TRY(block_moments(j, w, TRAINED, &w->set));
-    for (int k = 0; k < errors; k++) out[k]->floor_train = error_of(j, w, k, w->set, w->truth);
+    for (int k = 0; k < errors; k++)
+      SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->floor_train));
   }
   if (j->count[BASELINE]) {
     SB_TRY(block_moments(j, w, BASELINE, &w->set));
-    for (int k = 0; k < errors; k++) out[k]->baseline = error_of(j, w, k, w->set, w->truth);
+    for (int k = 0; k < errors; k++) SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->baseline));
   }
   SB_TRY(set_floors(j, w));
   for (int k = 0; k < errors; k++) {

@@ -57,6 +57,19 @@ for name in "mean_error", "energy_distance", "mmd", "sliced_w2", "w2":
     ok(off["value"] > off["floor_q95"] and off["value"] > near["value"], f"{name} tells them apart", near, off)
 ok(abs(values["off"]["mean_error"]["value"] - 1.5 * 3**0.5) < 0.3, "mean_error in the table's own coordinates")
 
+# --- More metrics ---
+MORE = [*SMALL, "--set", "evaluate.more=true", "--set", "evaluate.permutations=19"]
+found = []
+for ranks in 1, 3:
+    run = sbridge(here, "evaluate", "--samples", "off.h5", "--truth", y, "--set", f"output=more{ranks}", *MORE, ranks=ranks)
+    ok(run.status == 0, f"more metrics on {ranks} ranks", run)
+    found.append({m["name"]: m for m in metrics(f"more{ranks}").values()})
+ok(found[0] == found[1] and {"bw2_uvp", "coverage_error", "energy_test_p"} < found[0].keys(), "the same", *found)
+with h5py.File(here / "off.h5") as f:
+    gap = f["x"][:].mean(axis=0)
+uvp = found[0]["bw2_uvp"]["value"]
+ok(abs(uvp - 100 * (gap**2).sum() / 3) < 75 and found[0]["energy_test_p"]["value"] == 0.05, "as they should be", uvp)
+
 # --- Mistakes ---
 holes = r.normal(size=(9, 3))
 holes[4, 1] = np.nan

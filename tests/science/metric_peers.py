@@ -8,6 +8,7 @@ import tempfile
 import numpy as np
 
 try:
+    from scipy.linalg import sqrtm
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial import cKDTree
     from scipy.spatial.distance import cdist
@@ -64,6 +65,13 @@ def compare(what, x, y):
         n, m = len(x), len(y)
         gap = np.repeat(np.sort(x[:, 0]), m) - np.repeat(np.sort(y[:, 0]), n)
         close(mine["sliced_w2"], np.sqrt((gap**2).mean()), 1e-12, f"{what}: sliced distance on a line")
+    close(mine["tested"], mine["energy_distance"], 1e-12, f"{what}: statistic of the energy test")
+    low, high = np.quantile(y, [0.05, 0.95], axis=0, method="weibull")
+    close(mine["coverage"], abs(((x >= low) & (x <= high)).mean(axis=0) - 0.9).max(), 1e-12, f"{what}: coverage")
+    cov = [np.atleast_2d(np.cov(z.T)) for z in (x, y)]
+    cross = np.trace(sqrtm(cov[0] @ cov[1]).real)
+    gap = ((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum()
+    close(mine["gauss"], gap + np.trace(cov[0]) + np.trace(cov[1]) - 2 * cross, 1e-6, f"{what}: Gaussians, scipy")
     if len(x) != len(y):
         return
     i, j = linear_sum_assignment(d**2)

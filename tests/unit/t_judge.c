@@ -110,6 +110,38 @@ static void perfect(const sb_comm *c) {
   }
 }
 
+/* The metrics that are asked for. */
+static void more(const sb_comm *c) {
+  static const char *const added[] = {"bw2_uvp", "coverage_error", "energy_test_p"};
+  sb_metric plain[MOST + 3], m[MOST + 3];
+  for (int off = 0; off < 2; off++) {
+    world w;
+    int n = 0, n_plain = 0, same = 0;
+    open_world(&w, 2, 1200, 0.8 * off, 1);
+    sb_status s = sb_judge(c, &w.options, &w.in, plain, MOST + 3, &n_plain);
+    w.options.more = 1, w.options.permutations = 19, w.options.test_points = 100;
+    if (!s) s = sb_judge(c, &w.options, &w.in, m, MOST + 3, &n);
+    tap_ok(s == SB_OK && n == n_plain + 3, "three more metrics");
+    for (int i = 0; i < n_plain; i++) {
+      const sb_metric *other = find(m, n, plain[i].name);
+      same += other->value == plain[i].value && other->floor_q95 == plain[i].floor_q95;
+    }
+    tap_ok(same == n_plain, "beside the others as they were");
+    for (int i = 0; i < 2; i++) {
+      const sb_metric *a = find(m, n, added[i]);
+      const double spread = a->floor_q95 - a->floor;
+      tap_ok(off ? a->value > a->floor + 3 * spread : fabs(a->value - a->floor) < 3 * spread,
+             "%s %.4f of a %s sampler, floor %.4f (%.4f)", added[i], a->value,
+             off ? "shifted" : "perfect", a->floor, a->floor_q95);
+      tap_ok(a->baseline > a->floor && a->floor_train < a->baseline, "its baseline and training");
+    }
+    const sb_metric *p = find(m, n, added[2]);
+    tap_ok(p->better == SB_MORE && p->n == 100 && (off ? p->value == 0.05 : p->value > 0.05),
+           "p-value %g", p->value);
+    close_world(&w);
+  }
+}
+
 static void wrong(const sb_comm *c) {
   world w;
   sb_metric m[MOST];
@@ -328,7 +360,7 @@ int main(int argc, char **argv) {
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();
-  perfect(c), wrong(c), unbiased(c), moments(c), same_bits(c), few(c), bare(c), tables(c),
+  perfect(c), more(c), wrong(c), unbiased(c), moments(c), same_bits(c), few(c), bare(c), tables(c),
       refusals(c), memory(c), keys();
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   const int status = tap_done();

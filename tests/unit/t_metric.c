@@ -149,9 +149,21 @@ static void nearest(const sb_comm *c) {
   }
 }
 
-enum { VALUES = 12 };
+enum { VALUES = 16 };
 
 /* Everything at once, for comparisons of bits. */
+/* Distance of the Gaussians with the moments of two sets. */
+static sb_status gauss_of(const sb_comm *c, sb_points a, sb_points b, double *out) {
+  const int64_t d = a.d;
+  double *m;
+  sb_status s = sb_agree(c, SB_NEW(&m, 2 * d + 2 * d * d, "moments"));
+  if (!s) s = sb_moments(c, a, m, m + 2 * d);
+  if (!s) s = sb_moments(c, b, m + d, m + 2 * d + d * d);
+  if (!s) s = sb_gauss_w2(c, a.d, m, m + 2 * d, m + d, m + 2 * d + d * d, out);
+  sb_mem_free(m);
+  return s;
+}
+
 static sb_status all_values(const sb_comm *c, sb_points a, sb_points b, double h,
                             double out[VALUES]) {
   double mean[3], cov[9], *near = NULL;
@@ -167,7 +179,9 @@ static sb_status all_values(const sb_comm *c, sb_points a, sb_points b, double h
   if (!s) s = sb_sum_rows(c, a.n, 1, near, &out[10], "nearest");
   if (!s && a.n == b.n) s = sb_agree(c, sb_w2_exact(a, b, &out[11]));
   sb_mem_free(near);
-  return s;
+  if (!s) s = sb_energy_test(c, a, b, 19, 5, &out[12], &out[13]);
+  if (!s) s = sb_coverage_error(c, a, b, 0.9, &out[14]);
+  return s ? s : gauss_of(c, a, b, &out[15]);
 }
 
 static void same_bits(const sb_comm *c) {
@@ -179,6 +193,48 @@ static void same_bits(const sb_comm *c) {
   if (c->rank == 0) /* to compare runs by eye */
     for (int i = 0; i < VALUES; i++) printf("# %a\n", world[i]);
   cloud_free(a), cloud_free(b);
+}
+
+/* Splits of equal samples are as far apart as often as chance has it; others never are. */
+static void tests(const sb_comm *c) {
+  int low = 0;
+  double value, p, sum = 0;
+  for (int i = 0; i < 40; i++) {
+    sb_points a = cloud(10 + i, 40, 2, 0, 1), b = cloud(60 + i, 50, 2, 0, 1);
+    if (sb_energy_test(c, a, b, 39, (uint64_t)i, &value, &p)) p = NAN;
+    sum += p, low += p <= 0.25;
+    cloud_free(a), cloud_free(b);
+  }
+  /* Mean of 40 uniform numbers: 0.51 +- 0.046; of 40 trials at 1/4: 10 +- 2.7. Five of those. */
+  tap_ok(fabs(sum / 40 - 0.51) < 0.23 && low <= 23, "equal laws: p is uniform (%.3f, %d)", sum / 40,
+         low);
+  sb_points a = cloud(1, 60, 3, 0, 1), b = cloud(2, 50, 3, 1.5, 1);
+  tap_ok(!sb_energy_test(c, a, b, 199, 3, &value, &p) && p == 1.0 / 200,
+         "samples far apart: the least p there is, %g", p);
+  double energy;
+  tap_ok(!sb_energy_distance(c, a, b, &energy), "energy distance");
+  tap_close(value, energy, 1e-12, "the test's statistic is the energy distance");
+  tap_ok(!sb_coverage_error(c, b, b, 0.9, &value) && value < 0.03, "a set covers itself, %g",
+         value);
+  tap_ok(!sb_coverage_error(c, a, b, 0.9, &value) && value > 0.2, "another one does not, %g",
+         value);
+  cloud_free(a), cloud_free(b);
+
+  const double mean[4] = {1, -2, 0, 2}, cov[4] = {4, 0, 0, 9}, other[4] = {1, 0, 0, 16},
+               flat[4] = {1, 1, 1, 1};
+  tap_ok(!sb_gauss_w2(c, 2, mean, cov, mean + 2, other, &value), "Gaussians");
+  tap_close(value, 1 + 16 + 1 + 1, 1e-12, "on axes: gaps of means and of deviations");
+  tap_ok(!sb_gauss_w2(c, 2, mean, flat, mean, flat, &value), "a singular one");
+  tap_close(value, 0, 1e-7, "and itself");
+  int64_t good = 0;
+  sb_points one = {1, 2, mean}, two = {2, 2, mean}, three = {2, 1, mean};
+  good += sb_energy_test(c, one, two, 9, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_energy_test(c, two, two, 0, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_energy_test(c, two, three, 9, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, two, three, 0.9, &value) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, two, one, 0.9, &value) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, two, two, 1, &value) == SB_USE, sb_forget();
+  tap_ok(on_all(c, good == 6), "what cannot be compared is refused");
 }
 
 static void refusals(const sb_comm *c) {
@@ -247,6 +303,8 @@ static int print_values(const sb_comm *c, const char *path) {
   }
   for (int i = 0; i < 4; i++) printf("%s %.17g\n", names[i], values[i]);
   printf("nearest_sum %.17g\nw2 %.17g\n", values[10], values[11]);
+  printf("tested %.17g\np %.17g\ncoverage %.17g\ngauss %.17g\n", values[12], values[13], values[14],
+         values[15]);
   cloud_free(a), cloud_free(b);
   return 0;
 }
@@ -260,7 +318,7 @@ int main(int argc, char **argv) {
     status = print_values(c, argv[2]);
   } else {
     pairs(c), closed_forms(c), sliced(c), moments(c), median(c), nearest(c);
-    same_bits(c), refusals(c), memory(c);
+    same_bits(c), tests(c), refusals(c), memory(c);
     status = tap_done();
   }
   sb_comm_finish(c);
