@@ -69,8 +69,8 @@ prove               | has prove                    | perl                     | 
 wanted_long='
 SLURM               | has slurmctld                | slurm-wlm                | -              | slurm
 munge               | has munge                    | munge                    | -              | munge
-ParaView            | has pvpython                 | paraview                 | paraview       | paraview+python
-Xvfb                | has Xvfb                     | xvfb                     | -              | xorg-server
+ParaView            | has pvpython                 | paraview python3-paraview | paraview       | paraview+python
+Xvfb                | has Xvfb                     | xvfb xauth               | -              | xorg-server
 PyTorch             | python torch                 | python3-torch            | pytorch        | py-torch
 POT                 | python ot                    | python3-pot              | -              | py-pot
 scipy               | python scipy                 | python3-scipy            | python         | py-scipy

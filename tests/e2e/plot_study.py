@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tools/plot_study.py: a picture for each key of a grid, from the tables of a study alone; what is wrong is one line."""
+"""tools/plot_study.py: a picture for each key of a grid, from the tables of a study; what is wrong is one line."""
 import os
 import subprocess
 import sys

@@ -15,6 +15,7 @@ from program import ALONE, SBRIDGE, TINY, TOP, changes, contents, done, folder, 
 
 DECK = TINY.read_text() + "\nstudy: {replicates: 2, grid: {data.n: [300, 600], sample: {draws: [2, 8, 5]}}}\n"
 CASES = 12
+NUMBERS = "value", "stderr", "floor", "floor_q95", "floor_train", "baseline"
 
 
 def place(name, text=DECK):
@@ -43,7 +44,8 @@ ok(ours(run), "two teams, of two ranks and of three", run)
 ok(same(whole / "out/study.h5", teams / "out/study.h5"), "the same file")
 for name in "study.csv", "slopes.csv":
     ok((whole / "out" / name).read_bytes() == (teams / "out" / name).read_bytes(), f"the same {name}")
-ok(first.out.count("case ") == CASES and "case 3: data.n=300 sample.draws=8 replicate 1: done" in first.out, "says each")
+third = "case 3: data.n=300 sample.draws=8 replicate 1: done"
+ok(first.out.count("case ") == CASES and third in first.out, "says each")
 
 # --- A case is a run ---
 with h5py.File(whole / "out/study.h5") as f:
@@ -55,7 +57,7 @@ with h5py.File(whole / "out/study.h5") as f:
     many = f["metrics"][case]
     mine = {
         (f["metric/name"][case, i].decode(), f["metric/stage"][case, i].decode(), f["metric/t"][case, i]): tuple(
-            f["metric/" + key][case, i] for key in ("value", "stderr", "floor", "floor_q95", "floor_train", "baseline")
+            f["metric/" + key][case, i] for key in NUMBERS
         )
         for i in range(many)
     }
@@ -70,8 +72,9 @@ report = json.loads((single / "out/report.json").read_text())
 good = True
 for m in report["metrics"]:
     t = float("nan") if m["t"] is None else m["t"]
-    found = [v for (name, stage, at), v in mine.items() if (name, stage) == (m["name"], m["stage"]) and repr(at) == repr(t)]
-    want = tuple(np.nan if m[k] is None else m[k] for k in ("value", "stderr", "floor", "floor_q95", "floor_train", "baseline"))
+    this = m["name"], m["stage"], repr(t)
+    found = [v for (name, stage, at), v in mine.items() if (name, stage, repr(at)) == this]
+    want = tuple(np.nan if m[k] is None else m[k] for k in NUMBERS)
     good = good and len(found) == 1 and np.array_equal(found[0], want, equal_nan=True)
 for cause, value in report["errors"].items():
     good = good and any(name == "error_" + cause and v[0] == value for (name, _, _), v in mine.items())
@@ -80,11 +83,13 @@ ok(good and many == len(report["metrics"]) + 4, "the same metrics to the last bi
 # --- Tables ---
 rows = list(csv.DictReader(open(whole / "out/study.csv")))
 for (n, draws), v in values.items():
-    (row,) = [r for r in rows if (r["data.n"], r["sample.draws"], r["metric"]) == (str(n)[:3], str(draws)[:1], "error_score")]
+    this = str(n)[:3], str(draws)[:1], "error_score"
+    (row,) = [r for r in rows if (r["data.n"], r["sample.draws"], r["metric"]) == this]
     good = np.isclose(float(row["mean"]), np.mean(v)) and np.isclose(float(row["stderr"]), np.std(v, ddof=1) / 2**0.5)
     ok(good and row["replicates"] == "2" and row["failed"] == "0", f"means at n = {n:g}, {draws:g} draws", row, v)
 slopes = list(csv.DictReader(open(whole / "out/slopes.csv")))
-(slope,) = [s for s in slopes if s["metric"] == "error_score" and s["key"] == "sample.draws" and s["at"] == "data.n=600"]
+this = "error_score", "sample.draws", "data.n=600"
+(slope,) = [s for s in slopes if (s["metric"], s["key"], s["at"]) == this]
 x, y = np.log([2, 8, 5]), np.log([np.mean(values[600, draws]) for draws in (2, 8, 5)])
 ok(np.isclose(float(slope["slope"]), np.polyfit(x, y, 1)[0], atol=1e-7), "a slope is that of least squares", slope)
 ok(float(slope["low"]) <= float(slope["slope"]) <= float(slope["high"]), "inside its interval", slope)
@@ -161,7 +166,8 @@ ok(run.status == 0 and "case " not in run.out, "they are not tried again", run)
 
 # --- Words, and a table of points ---
 np.random.seed(1)
-words = place("words", DECK.replace("sample: {draws: [2, 8, 5]}", "net.activation: [silu, relu], data.standardise: [scale]"))
+WORDS = "net.activation: [silu, relu], data.standardise: [scale]"
+words = place("words", DECK.replace("sample: {draws: [2, 8, 5]}", WORDS))
 with h5py.File(words / "x.h5", "w") as f:
     f["x"] = np.random.normal(size=(700, 3))
 text = (words / "s.yml").read_text().replace("law: mixture_b", "file: x.h5")
@@ -175,19 +181,22 @@ if ok(ours(run), "words in the grid, and a file read by teams", run):
 bad = place("bad")
 (bad / "other.yml").write_text(DECK.replace("draws: 5", "draws: 6"))
 sbridge(bad, "study", "s.yml")
+GRID = "{data.n: [300, 600], sample: {draws: [2, 8, 5]}"
+ONE = DECK.replace("2, grid: " + GRID, "1, grid: {data.n: [300]")
+OTHER = DECK.replace("draws: 5}", "draws: 6}").replace("data.n: [300, 600]", "data.n: [300, 500]")
 mistakes = {
     "an unknown key": (DECK.replace("data.n:", "data.m:"), [], "data.m"),
     "a value out of range": (DECK.replace("300, 600", "300, -6"), [], "data.n"),
     "no values": (DECK.replace("300, 600", ""), [], "no cases"),
     "a value twice": (DECK.replace("300, 600", "300, 300"), [], "twice"),
     "a key of the whole study": (DECK.replace("data.n: [", "seed: ["), [], "study.grid.seed"),
-    "more teams than cases": (DECK.replace("2, grid: {data.n: [300, 600], sample: {draws: [2, 8, 5]}", "1, grid: {data.n: [300]"), [], "3 teams for 1 cases"),
+    "more teams than cases": (ONE, [], "3 teams for 1 cases"),
     "more ranks for a case than there are": (DECK, ["--set", "study.ranks_per_case=4"], "4 ranks for each case"),
     "a slice of none": (DECK, ["--slice", "0/3"], "--slice 0/3"),
     "a slice without cases": (DECK, ["--slice", "13/13"], "no cases are left"),
     "a slice and a merge": (DECK, ["--slice", "1/3", "--merge"], "--merge"),
     "no slices to merge": (DECK, ["--merge", "--overwrite"], "no slices"),
-    "results of another study": (DECK.replace("draws: 5}", "draws: 6}").replace("data.n: [300, 600]", "data.n: [300, 500]"), ["--resume"], "another study"),
+    "results of another study": (OTHER, ["--resume"], "another study"),
     "results of another deck": (DECK.replace("depth: 2", "depth: 1"), ["--resume"], "net.depth differs"),
     "a study of a checkpoint": (None, [], "needs a deck"),
 }
