@@ -16,6 +16,7 @@ typedef struct sb_run {
   sb_data *data;
   const struct sb_method *method;
   void *state; /**< [method->state_size], zeroed; the method's own */
+  int open_end; /**< an iteration ended before its tolerance (the method said which): not_converged in the report */
 } sb_run;
 
 /** Which fields stand in the legs. Bit i of exact: the oracle stands for part i of the method's learned parts; ~0:
@@ -53,6 +54,11 @@ typedef struct sb_method {
   int (*tasks)(sb_run *run, sb_task **out, int most);
   /** What a checkpoint holds beside the networks (constants that a reader of the model needs); returns the number. */
   int (*blocks)(sb_run *run, sb_block *out, int most);
+  /** Collective. Finds what is neither network nor constant of the deck (the scaling of a kernel), unless it is there
+   *  or came from a checkpoint; before legs are asked for. NULL: nothing. */
+  sb_status (*prepare)(sb_run *run);
+  /** What prepare found, for a checkpoint to hold and give back; returns the number of blocks. NULL: none. */
+  int (*prepared)(sb_run *run, sb_block *out, int most);
   /** Legs for the sampler. One view is alive at a time: a new call replaces the last. Collective. */
   sb_status (*legs)(sb_run *run, sb_view view, sb_leg *out, int most, int *n);
   /** n draws, first .. first+n-1 of stream key, of the exact law at time t of a leg: x [n, d]. Local. Needs

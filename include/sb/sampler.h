@@ -21,19 +21,28 @@ typedef struct sb_field {
   sb_status (*at)(void *self, double t, int64_t step);
   /** b [rows, d] at x [rows, d], rows <= SB_BLOCK; first: global index of the first particle. */
   sb_status (*eval)(void *self, int64_t first, int rows, const double *x, double *b);
+  /** One whole step in place of Euler-Maruyama's, its noise included: x [rows, d] to x. NULL: Euler-Maruyama. Those who
+   *  watch are still shown b of eval. */
+  sb_status (*step)(void *self, int64_t first, int rows, double *x);
+  /** Where particles begin (SB_START_OWN): x [rows, d]. */
+  sb_status (*begin)(void *self, int64_t first, int rows, double *x);
+  const char *likely; /**< cause of numbers that are not finite, for the message; NULL: time step or a poor field */
+  int still;          /**< the field does not depend on t */
 } sb_field;
 
-typedef enum sb_start { SB_START_KEEP, SB_START_ZERO, SB_START_GAUSS } sb_start;
+typedef enum sb_start { SB_START_KEEP, SB_START_ZERO, SB_START_GAUSS, SB_START_OWN } sb_start;
 
 typedef struct sb_leg {
   char name[16];         /**< "stage1"                                                               */
   sb_field field;
   int64_t steps;         /**< uniform grid of this many steps                                        */
   double variance;       /**< of the noise, per unit t                                               */
-  sb_start start;        /**< where particles begin: where the leg before left them, 0, N(0, v I)    */
+  sb_start start;        /**< where particles begin: where the leg before left them, 0, N(0, v I), field.begin */
   double start_variance; /**< v                                                                      */
   uint64_t start_key, path_key; /**< streams                                                         */
   int denoise;           /**< after the last step move once more by h b, without noise (Tweedie)     */
+  int64_t draws, thin;   /**< of the last leg: each particle gives so many draws (0: 1), where it is after the last
+                              step and every `thin` steps before it                                                */
 } sb_leg;
 
 /** Particles: x [count, d] are this rank's, global indices first .. of n. */
@@ -64,6 +73,9 @@ typedef struct sb_hold {
   int leg;
   int64_t step; /**< where the run begins; anywhere but at leg 0, step 0 the cloud is to be as it was there */
 } sb_hold;
+
+/** Draws that each particle gives, at least 1. */
+static inline int64_t sb_leg_draws(const sb_leg *l) { return l->draws > 0 ? l->draws : 1; }
 
 /** Collective. Moves the cloud along the legs. A number that is not finite or beyond 1e12 ends it: SB_BAD with leg,
  *  step, particle, rank and likely cause. */

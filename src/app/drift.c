@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "sb/log.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
 
@@ -86,7 +87,7 @@ static unsigned trained(app *a, int *parts) {
   sb_task *task[SB_MAX_TASKS];
   const int n = a->method->tasks(&a->run, task, SB_MAX_TASKS);
   unsigned mask = 0;
-  for (*parts = 0; a->method->parts[*parts]; ++*parts)
+  for (*parts = 0; a->method->parts && a->method->parts[*parts]; ++*parts)
     for (int i = 0; i < n; i++)
       if (!strcmp(task[i]->name, a->method->parts[*parts])) mask |= 1u << *parts;
   return mask;
@@ -102,7 +103,8 @@ static sb_status look_at(probe *p) {
   SB_TRY_ALL(a->comm,
              a->method->marginal(&a->run, p->leg, p->t, key, p->share.first, p->share.count, p->x));
   SB_TRY(drift(p, SB_VIEW_CLOSED, p->exact));
-  if (have) SB_TRY(note(p, (sb_view){~0u, draws}, "", NULL));
+  if (have || a->method->prepare) SB_TRY(note(p, (sb_view){~0u, draws}, "", NULL));
+  if (!parts) return SB_OK;
   for (int i = 0; i < parts; i++)
     if (have >> i & 1)
       SB_TRY(note(p, (sb_view){all & ~(1u << i), draws}, a->method->parts[i],
@@ -125,6 +127,13 @@ static sb_status time_step(evaluation *e) {
   if (legs[0].start == SB_START_KEEP) return SB_OK;
   SB_TRY(sb_particles_new(a->comm, n, d, &cloud));
   sb_status s = sb_sample(a->comm, legs, count, &cloud, NULL, 0);
+  if (s == SB_BAD && legs[0].field.still) { /* a sampler that is stable has steps that the score is
+                                               not stable under */
+    sb_warn("the error of the time step is not measured: %s", sb_message());
+    sb_forget();
+    sb_particles_free(&cloud);
+    return SB_OK;
+  }
   if (!s) s = sb_agree(a->comm, SB_NEW(&all, n * d, "draws of the oracle"));
   if (!s) s = sb_agree(a->comm, SB_NEW(&cov, 2 * d * d + d, "covariances"));
   if (!s) s = sb_gather_rows(a->comm, n, d, sizeof *all, cloud.x, all);
@@ -155,7 +164,7 @@ sb_status evaluate_drift(evaluation *e) {
   sb_status s = SB_OK;
   for (p.leg = 0; !s && p.leg < n; p.leg++) {
     const double times[] = {0.5, 0.9, 1 - 1 / (double)legs[p.leg].steps};
-    for (int i = 0; !s && i < 3; i++) p.t = times[i], s = look_at(&p);
+    for (int i = legs[p.leg].field.still ? 2 : 0; !s && i < 3; i++) p.t = times[i], s = look_at(&p);
   }
   probe_close(&p);
   return s ? s : time_step(e);

@@ -85,7 +85,7 @@ sb_status evaluation_report(evaluation *e) {
   double peak = (double)sb_mem_peak();
   SB_TRY(sb_max_real(a->comm, &peak, 1));
   const sb_report report = {.method = e->foreign ? "unknown" : a->method->name,
-                            .status = "done",
+                            .status = a->run.open_end ? "not_converged" : "done",
                             .deck = a->used,
                             .seed = a->options.seed,
                             .metrics = e->metric,

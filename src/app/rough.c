@@ -44,10 +44,11 @@ static sb_status tile(const sb_leg *l, int d, double *seconds) {
 
 static sb_status sampling(app *a, double *seconds) {
   sb_leg legs[SB_MAX_LEGS];
-  const double tiles =
-      (double)((sb_share_at(0, a->comm->size, a->sample.n).count + SB_BLOCK - 1) / SB_BLOCK);
   int n = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
+  const int64_t particles = a->sample.n / sb_leg_draws(&legs[n - 1]);
+  const double tiles =
+      (double)((sb_share_at(0, a->comm->size, particles).count + SB_BLOCK - 1) / SB_BLOCK);
   for (int i = 0; i < n; i++) {
     double cold = 0, warm = 0;
     sb_status s = tile(&legs[i], a->run.data->d, &cold);

@@ -16,6 +16,8 @@ typedef struct watch {
   double *x, *v;   /* [tracked, raw] of this rank */
   int64_t tracked; /* particles of this rank that are recorded */
   double *middle;  /* [count, raw] positions after the first of two legs, or NULL */
+  double *kept;    /* [count, draws, d] of particles that give several draws, or NULL */
+  double *every;   /* the same of all ranks; owned */
 } watch;
 
 int64_t app_part_frames(const app *a, int legs) {
@@ -30,9 +32,19 @@ static int wants_frame(const watch *w, int leg, const sb_leg *l, int64_t step) {
   return step == 0 || step * f / l->steps != (step - 1) * f / l->steps;
 }
 
+/* Index of the draw that particles give at a step, -1: none. */
+static int64_t draw_at(const watch *w, int leg, const sb_leg *l, int64_t step) {
+  const int64_t back = l->steps - step, draws = sb_leg_draws(l);
+  if (!w->kept || leg != w->legs - 1) return -1;
+  if (back == 0) return draws - 1;
+  return l->thin > 0 && back % l->thin == 0 && back / l->thin < draws ? draws - 1 - back / l->thin
+                                                                      : -1;
+}
+
 static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
   const watch *w = self;
-  return wants_frame(w, leg, l, step) || (w->middle && leg == 0 && step == l->steps);
+  return draw_at(w, leg, l, step) >= 0 || wants_frame(w, leg, l, step) ||
+         (w->middle && leg == 0 && step == l->steps);
 }
 
 /* Positions between the stages, as the method shows them; the cloud itself stays as it is. */
@@ -52,13 +64,17 @@ static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double 
   watch *w = self;
   const sb_affine *map = &w->a->run.data->map;
   if (w->middle && leg == 0 && step == l->steps) SB_TRY(keep_middle(w, cloud));
+  const int64_t draw = draw_at(w, leg, l, step);
+  for (int64_t i = 0; draw >= 0 && i < cloud->count; i++)
+    memcpy(w->kept + (i * sb_leg_draws(l) + draw) * cloud->d, cloud->x + i * cloud->d,
+           (size_t)cloud->d * sizeof *w->kept);
   if (!wants_frame(w, leg, l, step)) return SB_OK;
   sb_affine_back(map, w->tracked, cloud->x, w->x);
   sb_affine_back_vector(map, w->tracked, cloud->b, w->v);
   return sb_recorder_add(w->recorder, leg, step, t, cloud->first, w->tracked, w->x, w->v);
 }
 
-static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
+static sb_status watch_open(app *a, const sb_particles *cloud, const sb_leg *leg, int legs,
                             const sb_projection *projection, watch *w) {
   const int raw = a->run.data->raw;
   const int64_t most = a->record.particles < cloud->n ? a->record.particles : cloud->n;
@@ -68,6 +84,8 @@ static sb_status watch_open(app *a, const sb_particles *cloud, int legs,
   sb_status s = SB_NEW(&w->x, w->tracked * raw, "recorded positions");
   if (!s) s = SB_NEW(&w->v, w->tracked * raw, "recorded velocities");
   if (!s && legs == 2) s = SB_NEW(&w->middle, cloud->count * raw, "positions after stage 1");
+  if (!s && sb_leg_draws(&leg[legs - 1]) > 1)
+    s = SB_NEW(&w->kept, cloud->count * sb_leg_draws(&leg[legs - 1]) * cloud->d, "draws");
   SB_TRY_ALL(a->comm, s);
   if (most == 0) return SB_OK;
   const sb_recorder_options o = {
@@ -190,31 +208,53 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
 /* Moves the cloud to the end, from the start or from where an earlier run was held up. */
 static sb_status walk(watch *w, const sb_leg *legs, int n, sb_particles *cloud) {
   app *a = w->a;
-  app_sampling place = {.a = a, .legs = legs, .n = n, .recorder = w->recorder, .middle = w->middle};
+  app_sampling place = {
+      .a = a, .legs = legs, .n = n, .recorder = w->recorder, .middle = w->middle, .kept = w->kept};
   const sb_observer observer = {w, wants, see};
   SB_TRY(app_sampling_open(&place, cloud));
   const int anew = !place.ever_saved;
   if (anew && legs[0].start == SB_START_KEEP) SB_TRY(start_from(a, cloud));
   SB_TRY(sb_sample_on(a->comm, legs, n, cloud, &observer, 1, &place.hold));
-  sb_say("%lld draws in %.1f s\n", (long long)cloud->n, sb_clock() - place.began);
+  sb_say("%lld draws in %.1f s\n", (long long)a->sample.n, sb_clock() - place.began);
   return anew && a->method->remark ? a->method->remark(&a->run) : SB_OK;
+}
+
+/* This rank's share of the draws. Those of a chain follow each other, wherever the chain ran. */
+static sb_status all_draws(app *a, const sb_particles *cloud, int64_t each, watch *w,
+                           sb_particles *out) {
+  const int64_t n = cloud->n * each;
+  const sb_share share = sb_share_of(a->comm, n);
+  *out = *cloud;
+  if (!w->kept) return SB_OK;
+  SB_TRY_ALL(a->comm, SB_NEW(&w->every, n * cloud->d, "draws"));
+  SB_TRY(sb_gather_rows(a->comm, cloud->n, each * cloud->d, sizeof *w->kept, w->kept, w->every));
+  *out = (sb_particles){n,   share.first, share.count, cloud->d, w->every + share.first * cloud->d,
+                        NULL};
+  return SB_OK;
 }
 
 /* samples.h5 comes last: where it is, everything is. */
 static sb_status draw(app *a, const sb_projection *projection) {
   sb_leg legs[SB_MAX_LEGS];
-  sb_particles cloud = {0};
+  sb_particles cloud = {0}, draws = {0};
   watch w = {0};
   int n = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
-  SB_TRY(sb_particles_new(a->comm, a->sample.n, a->run.data->d, &cloud));
-  sb_status s = watch_open(a, &cloud, n, projection, &w);
+  const int64_t each = sb_leg_draws(&legs[n - 1]);
+  if (a->sample.n % each)
+    return sb_fail(SB_USE, "sample.n: %lld draws cannot be shared by chains of %lld draws each",
+                   (long long)a->sample.n, (long long)each);
+  SB_TRY(sb_particles_new(a->comm, a->sample.n / each, a->run.data->d, &cloud));
+  sb_status s = watch_open(a, &cloud, legs, n, projection, &w);
   if (!s) s = walk(&w, legs, n, &cloud);
   const sb_status closed = watch_close(&w, s);
   if (!s) s = closed;
   if (!s) s = app_remove(a, "samples.xmf");
-  if (!s) s = write_samples(a, &cloud, &w, projection);
+  if (!s) s = all_draws(a, &cloud, each, &w, &draws);
+  if (!s) s = write_samples(a, &draws, &w, projection);
   if (!s) s = app_remove(a, SAMPLING);
+  sb_mem_free(w.every);
+  sb_mem_free(w.kept);
   sb_mem_free(w.middle);
   sb_particles_free(&cloud);
   return s;

@@ -33,13 +33,20 @@ static sb_column column(const char *path, const char *meaning, const sb_particle
 /* --- Writing
  * ------------------------------------------------------------------------------------------ */
 
+static int kept_width(const app_sampling *p, const sb_particles *cloud) {
+  return (int)sb_leg_draws(&p->legs[p->n - 1]) * cloud->d;
+}
+
 static sb_status put(const app_sampling *p, int leg, int64_t step, const sb_particles *cloud,
                      sb_file *f) {
   const int64_t at = leg;
-  sb_column cols[2] = {column("/x", "positions, network coordinates", cloud, cloud->d, cloud->x)};
+  sb_column cols[3] = {column("/x", "positions, network coordinates", cloud, cloud->d, cloud->x)};
   int n = 1;
   if (p->middle && leg > 0)
     cols[n++] = column("/stage1", "positions after stage 1", cloud, p->a->run.data->raw, p->middle);
+  if (p->kept)
+    cols[n++] =
+        column("/kept", "draws so far, network coordinates", cloud, kept_width(p, cloud), p->kept);
   SB_TRY(sb_file_put_int(f, "/", "leg", 1, &at));
   SB_TRY(sb_file_put_int(f, "/", "step", 1, &step));
   SB_TRY(sb_about_put(f, p->a->parent));
@@ -90,6 +97,10 @@ static sb_status get(app_sampling *p, sb_file *f, sb_particles *cloud) {
   if (p->middle && leg > 0) {
     SB_TRY(check_shape(f, "/stage1", cloud->n, raw));
     SB_TRY(sb_file_get(f, "/stage1", SB_KIND_F64, cloud->first, cloud->count, p->middle));
+  }
+  if (p->kept) {
+    SB_TRY(check_shape(f, "/kept", cloud->n, kept_width(p, cloud)));
+    SB_TRY(sb_file_get(f, "/kept", SB_KIND_F64, cloud->first, cloud->count, p->kept));
   }
   if (p->recorder) SB_TRY(sb_recorder_restore(p->recorder, f));
   p->hold.leg = (int)leg;

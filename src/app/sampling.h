@@ -11,6 +11,7 @@ typedef struct app_sampling {
   int n;
   sb_recorder *recorder; /* NULL: nothing is recorded                          */
   double *middle;        /* [count, raw] positions after stage 1, or NULL      */
+  double *kept;          /* [count, draws, d] draws so far, or NULL            */
   sb_hold hold;          /* for the sampler; begins where an earlier run ended */
   double began, saved;   /* clock                                              */
   int ever_saved;        /* sampling.h5 is of this run                         */

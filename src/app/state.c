@@ -80,6 +80,7 @@ static int all_blocks(app *a, int with_data, char (*layouts)[LAYOUT_SIZE], sb_bl
     sb_net_layout(&task[i]->net, layouts[i] + used, LAYOUT_SIZE - used);
     n += task_blocks(task[i], layouts[i], out + n);
   }
+  if (a->method->prepared) n += a->method->prepared(&a->run, out + n, MAX_BLOCKS - n);
   if (with_data) {
     n += data_blocks(a->run.data, out + n);
     if (a->method->blocks) n += a->method->blocks(&a->run, out + n, MAX_BLOCKS - n);
@@ -104,8 +105,9 @@ sb_status app_save(void *self) {
 /* A key may differ between the run and the checkpoint that it goes on from where it does not touch
  * what was learned. */
 static int may_differ(const char *key, int trained) {
-  static const char *const always[] = {"output",    "checkpoint.", "record.", "velocity.",
-                                       "evaluate.", "sample.",     "about.",  NULL};
+  static const char *const always[] = {"output",      "checkpoint.", "record.", "velocity.",
+                                       "evaluate.",   "sample.",     "about.",  "condition.",
+                                       "likelihood.", NULL};
   static const char *const later[] = {"field.", "two_stage.logit_clip", NULL};
   for (const char *const *p = always; *p; p++)
     if (!strncmp(key, *p, strlen(*p))) return 1;
@@ -181,8 +183,11 @@ sb_status app_load(app *a, const char *path) {
 sb_status app_load_trained(app *a) {
   sb_task *task[SB_MAX_TASKS];
   const int tasks = a->method->tasks(&a->run, task, SB_MAX_TASKS);
-  if (tasks == 0) return SB_OK;
+  if (tasks == 0 && !a->method->prepare) return SB_OK;
+  if (tasks == 0 && !sb_path_exists(a->comm, a->checkpoint_path))
+    return a->method->prepare(&a->run);
   SB_TRY(app_load(a, a->checkpoint_path));
+  if (a->method->prepare) SB_TRY(a->method->prepare(&a->run));
   for (int i = 0; i < tasks; i++)
     if (*task[i]->step < task[i]->options->steps)
       sb_warn("network %s of %s has %lld of %lld steps", task[i]->name, a->checkpoint_path,

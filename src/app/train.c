@@ -92,10 +92,12 @@ static sb_status train_networks(app *a) {
 static sb_status train_all(app *a) {
   char where[SB_MESSAGE_MAX], kept[1100];
   const int64_t left = steps_left(a);
+  if (a->method->prepare) SB_TRY(a->method->prepare(&a->run));
   if (left == 0) {
     const int any = a->method->tasks(&a->run, (sb_task *[SB_MAX_TASKS]){NULL}, SB_MAX_TASKS);
-    sb_say(any ? "training is complete\n" : "nothing to train: every field is exact\n");
-    if (!a->parent) return SB_OK;
+    if (any || !a->method->prepare)
+      sb_say(any ? "training is complete\n" : "nothing to train: every field is exact\n");
+    if (!a->parent && !a->method->prepare) return SB_OK;
     return is_saved(a) ? app_history(a) : app_save(a);
   }
   const sb_status s = train_networks(a);

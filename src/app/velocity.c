@@ -154,6 +154,7 @@ static sb_status on_grid(app *a) {
   sb_status status = app_remove(a, "velocity.xmf");
   if (!status) status = app_view_open(a, &s.view);
   if (!status) status = a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &s.legs);
+  if (!status && legs[0].field.still) s.times = 1;
   if (!status) status = lay_grid(&s);
   if (!status) status = sb_agree(a->comm, allocate(&s, known));
   if (!status) status = look(&s, SB_VIEW_DECK, legs, s.learned);
@@ -294,7 +295,8 @@ static sb_status put_fields(visit *v, sb_file *f) {
     snprintf(path, sizeof path, "/drift_%.15s", legs[i].name);
     SB_TRY(put(v, f, path, "drift per unit time, raw coordinates", a->run.data->raw, v->out));
   }
-  for (int i = 0; a->method->part && a->method->parts[i] && (i == 0 || n > 1); i++) {
+  for (int i = 0; a->method->part && a->method->parts && a->method->parts[i] && (i == 0 || n > 1);
+       i++) {
     int width = i == 0 ? a->run.data->d : 1;
     SB_TRY_ALL(a->comm, by_time(v, width, get_part, &i));
     snprintf(path, sizeof path, "/%s", a->method->parts[i]);

@@ -11,6 +11,9 @@
 #include "sb/poison.h"
 #include "sb/watchdog.h"
 
+#define LIKELY                                                                         \
+  "the time step is too large (raise the number of steps) or the field is poor there " \
+  "(more Monte-Carlo draws, mode shared, longer training)"
 #define BEYOND 1e12 /* nothing that this program draws lies there: the run diverged */
 
 sb_status sb_particles_new(const sb_comm *c, int64_t n, int d, sb_particles *out) {
@@ -41,16 +44,32 @@ sb_status sb_field_eval(const sb_field *f, double t, int64_t step, int64_t first
   return SB_OK;
 }
 
-static void start(const sb_leg *leg, sb_particles *cloud) {
+static sb_status start(const sb_leg *leg, sb_particles *cloud) {
   const int64_t size = cloud->count * cloud->d;
   const double scale = sqrt(leg->start_variance);
-  if (leg->start == SB_START_KEEP) return;
+  if (leg->start == SB_START_KEEP) return SB_OK;
+  for (int64_t i = 0; leg->start == SB_START_OWN && i < cloud->count; i += SB_BLOCK)
+    SB_TRY(leg->field.begin(leg->field.self, cloud->first + i, tile_rows(i, cloud->count),
+                            cloud->x + i * cloud->d));
+  if (leg->start == SB_START_OWN) return SB_OK;
   memset(cloud->x, 0, (size_t)size * sizeof *cloud->x);
-  if (leg->start == SB_START_ZERO) return;
+  if (leg->start == SB_START_ZERO) return SB_OK;
   for (int64_t i = 0; i < cloud->count; i += SB_BLOCK)
     sb_noise_normals64(leg->start_key, cloud->first + i, tile_rows(i, cloud->count), 0, cloud->d,
                        cloud->x + i * cloud->d);
   for (int64_t i = 0; i < size; i++) cloud->x[i] *= scale;
+  return SB_OK;
+}
+
+/* A step that the field takes by itself. */
+static sb_status take_over(const sb_leg *leg, int64_t step, sb_particles *cloud) {
+  const sb_field *f = &leg->field;
+  if (f->at) SB_TRY(f->at(f->self, (double)step / (double)leg->steps, step));
+  for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
+    SB_TRY(f->step(f->self, cloud->first + i, tile_rows(i, cloud->count), cloud->x + i * cloud->d));
+    sb_tick();
+  }
+  return SB_OK;
 }
 
 /* Adding h b before the noise keeps drift and noise apart in the last bits, however the compiler
@@ -78,11 +97,10 @@ static sb_status check(const sb_comm *c, const sb_leg *leg, int64_t step,
   for (int64_t i = 0; bad && i < size; i++) {
     if (fabs(cloud->x[i]) < BEYOND) continue;
     return sb_fail(SB_BAD,
-                   "%s (%s): particle %lld is %g after step %lld of %lld on rank %d; likely the "
-                   "time step is too large (raise the number of steps) or "
-                   "the field is poor there (more Monte-Carlo draws, mode shared, longer training)",
+                   "%s (%s): particle %lld is %g after step %lld of %lld on rank %d; likely %s",
                    leg->name, leg->field.name, (long long)(cloud->first + i / cloud->d),
-                   cloud->x[i], (long long)step + 1, (long long)leg->steps, c->rank);
+                   cloud->x[i], (long long)step + 1, (long long)leg->steps, c->rank,
+                   leg->field.likely ? leg->field.likely : LIKELY);
   }
   return SB_OK;
 }
@@ -128,26 +146,39 @@ static sb_status drift(const sb_leg *l, int64_t step, const sb_particles *cloud)
   return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
 }
 
+static int watched(const walk *w, int leg, const sb_leg *l, int64_t step) {
+  int any = step == l->steps - 1; /* which are shown at the end, too */
+  for (int i = 0; i < w->observer_count; i++)
+    any |= w->observers[i].wants(w->observers[i].self, leg, l, step);
+  return any;
+}
+
+static sb_status advance(walk *w, const sb_leg *l, int64_t step) {
+  if (l->field.step)
+    SB_TRY(take_over(l, step, w->cloud));
+  else
+    move(l, step, 1.0 / (double)l->steps, 1, w->cloud, w->noise);
+  return check(w->comm, l, step, w->cloud);
+}
+
 static sb_status run_leg(walk *w, int index, const sb_leg *l, int64_t from) {
-  const double h = 1.0 / (double)l->steps;
-  sb_status mine = SB_OK;
-  if (from == 0) start(l, w->cloud);
+  sb_status mine = from == 0 ? start(l, w->cloud) : SB_OK;
   for (int64_t k = from; k < l->steps; k++) {
     SB_TRY(pause(w, index, k, mine));
     sb_beat("sampling", l->name, k + 1);
     sb_poison_signal("sampling", w->comm->rank, k + 1);
     double clock = sb_clock();
-    if (!mine) mine = drift(l, k, w->cloud);
+    if (!mine && (!l->field.step || watched(w, index, l, k))) mine = drift(l, k, w->cloud);
     sb_timer(SB_T_SAMPLE, clock);
     SB_TRY(show(w, index, l, k, mine));
     clock = sb_clock();
-    if (!mine) move(l, k, h, 1, w->cloud, w->noise), mine = check(w->comm, l, k, w->cloud);
+    if (!mine) mine = advance(w, l, k);
     sb_timer(SB_T_SAMPLE, clock);
   }
   if (l->denoise && !mine) {
     mine = drift(l, l->steps - 1, w->cloud);
     if (!mine)
-      move(l, l->steps - 1, h, 0, w->cloud, w->noise),
+      move(l, l->steps - 1, 1.0 / (double)l->steps, 0, w->cloud, w->noise),
           mine = check(w->comm, l, l->steps - 1, w->cloud);
   }
   SB_TRY_ALL(w->comm, mine);

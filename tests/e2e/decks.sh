@@ -6,9 +6,13 @@ top=$PWD program=$(realpath "$sbridge")
 
 # run DECK: a few steps of it
 run() {
+  case $(sed -n 's/^method: *//p' "$1") in
+    two_stage) own="train.score.steps=4 train.ratio.steps=4 sample.steps1=2 sample.steps2=2 sample.draws=2" ;;
+    *) own="sample.burn_in=3 sample.thin=1" ;;
+  esac
   cd "$SCRATCH/here" || exit 1
-  mpi 2 "$program" run "$top/$1" --set train.score.steps=4 --set train.ratio.steps=4 --set sample.n=100 --set sample.steps1=2 \
-    --set sample.steps2=2 --set sample.draws=2 --set record.particles=10 --set record.training=50 --set velocity.points=4 \
+  # shellcheck disable=SC2046,SC2086 # words
+  mpi 2 "$program" run "$top/$1" $(printf ' --set %s' $own) --set sample.n=100 --set record.particles=10 --set record.training=50 --set velocity.points=4 \
     --set evaluate.size=40 --set evaluate.floors=2 --set evaluate.w2_points=20 --set evaluate.drift_points=20 \
     --set evaluate.drift_draws=10 --set evaluate.draws=100
   status=$?

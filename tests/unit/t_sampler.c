@@ -35,8 +35,14 @@ static double mean_square(const sb_comm *c, const sb_particles *p) {
 static void recursion(const sb_comm *c) {
   double rate = 1.5, v = 2;
   const int64_t n = 40000, steps = 8;
-  const sb_leg leg = {"pull", {"-a x", 2, &rate, NULL, pull}, steps, 3, SB_START_GAUSS, 2, 11, 12,
-                      0};
+  const sb_leg leg = {.name = "pull",
+                      .field = {.name = "-a x", .d = 2, .self = &rate, .eval = pull},
+                      .steps = steps,
+                      .variance = 3,
+                      .start = SB_START_GAUSS,
+                      .start_variance = 2,
+                      .start_key = 11,
+                      .path_key = 12};
   sb_particles p, alone;
   sb_particles_new(c, n, 2, &p);
   tap_ok(sb_sample(c, &leg, 1, &p, NULL, 0) == SB_OK, "a linear drift");
@@ -110,9 +116,18 @@ static void bridge(const sb_comm *c) {
   sb_particles p;
   seen s = {.c = c};
   if (sb_law_open(&o, &law) || sb_exact_open(law->mixture, 5, 1, &e)) exit(3);
-  const sb_leg legs[] = {
-      {"stage1", {"exact", 2, e, at, stage1}, 200, 5, SB_START_ZERO, 0, 0, 21, 0},
-      {"stage2", {"exact", 2, e, at, stage2}, 200, 1, SB_START_KEEP, 0, 0, 22, 0}};
+  const sb_leg legs[] = {{.name = "stage1",
+                          .field = {.name = "exact", .d = 2, .self = e, .at = at, .eval = stage1},
+                          .steps = 200,
+                          .variance = 5,
+                          .start = SB_START_ZERO,
+                          .path_key = 21},
+                         {.name = "stage2",
+                          .field = {.name = "exact", .d = 2, .self = e, .at = at, .eval = stage2},
+                          .steps = 200,
+                          .variance = 1,
+                          .start = SB_START_KEEP,
+                          .path_key = 22}};
   const sb_observer observer = {&s, every_fourth, look};
   sb_particles_new(c, 20000, 2, &p);
   tap_ok(sb_sample(c, legs, 2, &p, &observer, 1) == SB_OK, "both stages with exact drifts");
@@ -127,7 +142,14 @@ static void bridge(const sb_comm *c) {
 
 static void divergence(const sb_comm *c) {
   double rate = -1e9;
-  const sb_leg leg = {"push", {"a x", 2, &rate, NULL, pull}, 50, 1, SB_START_GAUSS, 1, 31, 32, 0};
+  const sb_leg leg = {.name = "push",
+                      .field = {.name = "a x", .d = 2, .self = &rate, .eval = pull},
+                      .steps = 50,
+                      .variance = 1,
+                      .start = SB_START_GAUSS,
+                      .start_variance = 1,
+                      .start_key = 31,
+                      .path_key = 32};
   sb_particles p;
   sb_particles_new(c, 100, 2, &p);
   tap_ok(sb_sample(c, &leg, 1, &p, NULL, 0) == SB_BAD, "a drift that explodes is seen");

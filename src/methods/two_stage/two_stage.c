@@ -233,26 +233,29 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
   SB_TRY_ALL(run->comm, two_stage_fields_open(s));
   set_draws(s, view.draws);
   if (two)
-    *out++ = (sb_leg){"stage1",
-                      {closed ? "closed form" : "Monte-Carlo drift", s->d, s, two_stage_at1,
-                       closed ? two_stage_drift1_closed : two_stage_drift1},
-                      s->sample.steps1,
-                      s->reference.variance1,
-                      SB_START_ZERO,
-                      0,
-                      0,
-                      sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0),
-                      0};
-  *out = (sb_leg){"stage2",
-                  {exact & 1u << PART_SCORE ? "exact score" : "learned score", s->d, s,
-                   two_stage_at2, two_stage_drift2},
-                  s->sample.steps2,
-                  s->reference.variance2,
-                  s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
-                  s->sample.start_variance,
-                  sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
-                  sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
-                  s->sample.final_denoise};
+    *out++ = (sb_leg){.name = "stage1",
+                      .field = {.name = closed ? "closed form" : "Monte-Carlo drift",
+                                .d = s->d,
+                                .self = s,
+                                .at = two_stage_at1,
+                                .eval = closed ? two_stage_drift1_closed : two_stage_drift1},
+                      .steps = s->sample.steps1,
+                      .variance = s->reference.variance1,
+                      .start = SB_START_ZERO,
+                      .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0)};
+  *out = (sb_leg){.name = "stage2",
+                  .field = {.name = exact & 1u << PART_SCORE ? "exact score" : "learned score",
+                            .d = s->d,
+                            .self = s,
+                            .at = two_stage_at2,
+                            .eval = two_stage_drift2},
+                  .steps = s->sample.steps2,
+                  .variance = s->reference.variance2,
+                  .start = s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
+                  .start_variance = s->sample.start_variance,
+                  .start_key = sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
+                  .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
+                  .denoise = s->sample.final_denoise};
   return SB_OK;
 }
 

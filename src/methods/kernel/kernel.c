@@ -1,0 +1,215 @@
+/* The kernel bridge. Source: G. Gottwald, F. Li, Y. Marzouk, S. Reich, "Stable generative modeling
+ * using Schrödinger bridges", 2024 (arXiv 2401.04372); keys, defaults and what was derived here:
+ * the README.
+ *
+ * Nothing is trained. The Gaussian kernel of the data, scaled to a bistochastic matrix, is the
+ * transition of Langevin's dynamics over a time epsilon from a training point to another; its rows
+ * are extended to any point by their softmax. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine.h"
+#include "sb/mem.h"
+#include "sb/noise.h"
+
+/* clang-format off */
+static const sb_key kernel_keys[] = {
+  SB_REAL(kernel_options, step, "0", 0, 1e12, "x^2",
+    "epsilon: half the variance of the kernel, and the time step; 0: from distances to nearest neighbours"),
+  SB_REALS(kernel_options, steps, "[]", 0, 0, "x^2", "epsilon of each coordinate, instead of step"),
+  SB_REAL(kernel_options, reach, "4", 1e-6, 1e6, "",
+    "automatic step: this times the squared median distance to the nearest neighbour, over the dimension"),
+  SB_CHOICE(kernel_options, bandwidth, "fixed", "fixed|sum|product",
+    "width of the kernel: epsilon; epsilon (rho(x) + rho(y)) / 2; epsilon rho(x) rho(y)"),
+  SB_REAL(kernel_options, power, "-0.5", -4, 0, "", "rho: kernel density to this power, mean 1 over the data"),
+  SB_CHOICE(kernel_options, weights, "bridge", "bridge|density",
+    "of averages: the scaling of the bridge, or none: a kernel density, whose averages move twice as far"),
+  SB_CHOICE(kernel_options, storage, "fly", "fly|rows",
+    "the matrix of the scaling: computed anew in each product, or kept, 8 n^2 bytes over all ranks; the same bits"),
+  SB_CHOICE(kernel_options, precision, "mixed", "mixed|double|float",
+    "of the scaling: float first and double to the end; double; float alone, for tolerances of 1e-6 and more"),
+  SB_REAL(kernel_options, tolerance, "1e-10", 1e-14, 1, "", "residual at which the scaling has converged"),
+  SB_INT(kernel_options, iterations, "200", 1, 1e6, "", "products with the matrix at most"),
+  {0}};
+
+static const sb_key sample_keys[] = {
+  SB_CHOICE(sample_options, sampler, "split", "langevin|split|aware|resample",
+    "step: average and noise; noise and average; average and noise of the local covariance; a training row"),
+  SB_REAL(sample_options, fraction, "1", 1e-6, 1, "", "of langevin: time step over the time that averages move"),
+  SB_CHOICE(sample_options, output, "full", "full|half", "split: draws after the average, or after the noise"),
+  SB_INT(sample_options, burn_in, "100", 1, 1e9, "", "steps before the first draw"),
+  SB_INT(sample_options, thin, "10", 1, 1e9, "", "steps between draws of a chain"),
+  SB_INT(sample_options, per_chain, "1", 1, 1e9, "", "draws of a chain; sample.n is a multiple of it"),
+  SB_CHOICE(sample_options, start, "data", "data|file", "chains begin at training rows, or at record.start_file"),
+  {0}};
+/* clang-format on */
+
+static int sections(void *state, sb_section *out, int most) {
+  engine *e = state;
+  const sb_section all[] = {
+      {"kernel", NULL, kernel_keys, &e->options, "the kernel and its scaling"},
+      {"sample", NULL, sample_keys, &e->sample, "sampling by chains"},
+  };
+  const int n = (int)(sizeof all / sizeof *all);
+  memcpy(out, all, (size_t)(n < most ? n : most) * sizeof *out);
+  return n;
+}
+
+/* --- Memory
+ * --------------------------------------------------------------------------------------------- */
+
+static int64_t bytes(sb_run *run) {
+  const engine *e = run->state;
+  const int64_t n = run->data->n, d = run->data->d;
+  const int second = e->sample.sampler == SAMPLER_AWARE;
+  double sum = 8.0 * (double)n * (e->options.bandwidth ? 2 : 1) + 8.0 * SB_BLOCK * (double)d * 6;
+  sum += sb_scale_bytes(run->comm, n, (int)d, e->options.storage) +
+         2 * sb_soft_bytes(n, (int)d, (int)d, second);
+  if (second) sum += 8.0 * SB_BLOCK * (double)d * (double)d;
+  return sum < 9e18 ? (int64_t)sum : INT64_MAX;
+}
+
+static sb_status scratch(engine *e) {
+  const int64_t tile = (int64_t)SB_BLOCK * e->d;
+  const int64_t square =
+      e->sample.sampler == SAMPLER_AWARE ? SB_BLOCK * (int64_t)e->most * e->most : 0;
+  SB_TRY(SB_NEW(&e->log_v, e->heads * e->run->data->n, "scalings"));
+  SB_TRY(SB_NEW(&e->noise, tile, "noise of a tile"));
+  SB_TRY(SB_NEW(&e->mean, tile, "averages of a tile"));
+  SB_TRY(SB_NEW(&e->half, tile, "half steps of a tile"));
+  SB_TRY(SB_NEW(&e->own, tile, "averages of a tile"));
+  SB_TRY(SB_NEW(&e->rho, SB_BLOCK, "widths of a tile"));
+  SB_TRY(SB_NEW(&e->uniform, SB_BLOCK, "draws of a tile"));
+  SB_TRY(SB_NEW(&e->pick, SB_BLOCK, "draws of a tile"));
+  SB_TRY(SB_NEW(&e->cov, square, "covariances of a tile"));
+  for (int i = 0; i < e->heads; i++) e->head[i].log_v = e->log_v + i * e->run->data->n;
+  return SB_OK;
+}
+
+/* --- A run
+ * ---------------------------------------------------------------------------------------------- */
+
+static sb_status fits(const engine *e) {
+  const int sampler = e->sample.sampler, plain = e->options.weights == WEIGHTS_DENSITY;
+  if (plain && (sampler == SAMPLER_AWARE || sampler == SAMPLER_RESAMPLE))
+    return sb_fail(SB_USE,
+                   "kernel.weights: density has no transition to sample from; sample.sampler aware "
+                   "and resample need bridge");
+  if (sampler != SAMPLER_LANGEVIN && e->sample.fraction != 1)
+    return sb_fail(
+        SB_USE, "sample.fraction: %g is for sample.sampler langevin; all others take whole steps",
+        e->sample.fraction);
+  if (sampler != SAMPLER_SPLIT && e->sample.output == OUTPUT_HALF)
+    return sb_fail(
+        SB_USE, "sample.output: half is for sample.sampler split; the others have no half steps");
+  return SB_OK;
+}
+
+static sb_status open(sb_run *run) {
+  engine *e = run->state;
+  e->run = run;
+  e->d = run->data->d;
+  SB_TRY(fits(e));
+  SB_TRY_ALL(run->comm, engine_global_head(e));
+  for (int i = 0; i < e->heads; i++)
+    if (e->head[i].moved > e->most) e->most = e->head[i].moved;
+  SB_TRY_ALL(run->comm, SB_NEW(&e->step, e->d, "steps"));
+  SB_TRY_ALL(run->comm, scratch(e));
+  return engine_steps(e);
+}
+
+static void close(sb_run *run) {
+  engine *e = run->state;
+  void *const blocks[] = {e->step, e->log_v, e->noise,   e->mean, e->half,
+                          e->own,  e->rho,   e->uniform, e->pick, e->cov};
+  engine_soft_close(e);
+  engine_heads_free(e);
+  sb_density_close(e->law);
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
+}
+
+static int tasks(sb_run *run, sb_task **out, int most) {
+  (void)run, (void)out, (void)most;
+  return 0;
+}
+
+/* --- Legs
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) {
+  engine *e = run->state;
+  const int closed = view.exact != ~0u && view.draws < 0;
+  *n = 1;
+  if (most < 1) return sb_fail(SB_SYS, "kernel: no room for a leg");
+  if (closed && !run->data->mixture)
+    return sb_fail(SB_USE, "exact fields need data.law with a known density");
+  if (closed && !e->law) SB_TRY_ALL(run->comm, sb_density_open(run->data->mixture, 0, &e->law));
+  engine_soft_close(e);
+  SB_TRY_ALL(run->comm, engine_soft_open(e));
+  e->legs_steps = e->sample.burn_in + (e->sample.per_chain - 1) * e->sample.thin;
+  e->start_key = sb_noise_key(run->seed, SB_FOR_START, 0, 0);
+  e->path_key = sb_noise_key(run->seed, SB_FOR_PATH, 0, 0);
+  *out = (sb_leg){
+      .name = "chain",
+      .field = {.name = closed ? "score of the law" : "kernel average",
+                .d = e->d,
+                .self = e,
+                .at = engine_at,
+                .eval = closed ? engine_closed : engine_drift,
+                .step = closed ? engine_closed_step : engine_step,
+                .begin = engine_begin,
+                .likely = closed ? "kernel.step is too large for the score of the law"
+                                 : "the step is too large",
+                .still = 1},
+      .steps = e->legs_steps,
+      .variance = 2 * engine_move(e) * e->step[0] * e->sample.fraction * (double)e->legs_steps,
+      .start = e->sample.start == START_FILE && !closed ? SB_START_KEEP : SB_START_OWN,
+      .start_key = e->start_key,
+      .path_key = e->path_key,
+      .draws = e->sample.per_chain,
+      .thin = e->sample.thin};
+  return SB_OK;
+}
+
+/* The law of the data, which every chain should keep. */
+static sb_status marginal(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n,
+                          double *x) {
+  const sb_data *data = run->data;
+  double *raw;
+  (void)leg, (void)t;
+  if (!data->law) return sb_fail(SB_USE, "this law is not known");
+  SB_TRY(SB_NEW(&raw, n * data->raw, "draws of the law"));
+  const sb_status s = sb_law_draw(data->law, key, first, n, raw, NULL);
+  if (!s) sb_affine_forward(&data->map, n, raw, x);
+  sb_mem_free(raw);
+  return s;
+}
+
+static sb_status density(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp) {
+  engine *e = run->state;
+  (void)leg, (void)t;
+  if (!run->data->mixture) return sb_fail(SB_USE, "the density of this law is not known");
+  if (!e->law) SB_TRY(sb_density_open(run->data->mixture, 0, &e->law));
+  sb_density_eval(e->law, n, x, logp, NULL, NULL);
+  return SB_OK;
+}
+
+const sb_method sb_method_kernel = {
+    .name = "kernel",
+    .summary =
+        "Langevin sampler of a kernel bridge: no training, a Sinkhorn scaling of the data's kernel",
+    .source = "Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372",
+    .state_size = sizeof(engine),
+    .sections = sections,
+    .bytes = bytes,
+    .open = open,
+    .close = close,
+    .tasks = tasks,
+    .prepare = engine_prepare,
+    .prepared = engine_prepared,
+    .legs = legs,
+    .marginal = marginal,
+    .density = density,
+};

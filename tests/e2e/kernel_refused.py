@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Decks of the kernel methods that cannot work end with one line and status 1; those that may be a mistake say so in a
+warning and run."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "lib"))
+import h5py
+import numpy as np
+from program import done, folder, ok, sbridge, together
+
+at = folder("here")
+draw = np.random.default_rng(1).normal(size=(200, 2))
+tables = {"x": draw, "one": draw[:1], "twins": draw[[0, 0, 0]], "flat": draw * [1, 0], "double": draw[[*range(100)] * 2]}
+for name, x in tables.items():
+    with h5py.File(at / f"{name}.h5", "w") as f:
+        f["x"] = x
+BASE = "data: {file: %s.h5, standardise: none}\nsample: {n: 100, burn_in: 5}\n"
+
+
+def run(name, table, words, ranks, method="kernel"):
+    (at / f"{name}.yml").write_text(f"method: {method}\noutput: {name}\n" + BASE % table)
+    return sbridge(at, "sample", f"{name}.yml", *[f"--set={w}" for w in words], ranks=ranks)
+
+
+def refused(number, what, says, table, *words, method="kernel"):
+    result = run(f"r{number}", table, words, 1 + 2 * (number % 2), method)
+    good = result.status == 1 and len(result.lines) == 1 and all(s in result.err for s in says)
+    return good, f"refused: {what}", result
+
+
+def warned(number, what, says, table, *words, method="kernel"):
+    result = run(f"w{number}", table, words, 1 + 2 * (number % 2), method)
+    good = result.status == 0 and all(s in result.err + result.out for s in says)
+    if good:
+        with h5py.File(at / f"w{number}" / "samples.h5") as f:
+            good = bool(np.isfinite(f["x"][:]).all())
+    return good, f"a warning: {what}", result
+
+
+CASES = [
+    (refused, "a negative step", ["kernel.step", "-1"], "x", "kernel.step=-1"),
+    (refused, "steps of another number", ["kernel.steps", "2 coordinates"], "x", "kernel.steps=[1, 2, 3]"),
+    (refused, "a step that is 0", ["kernel.steps", "positive"], "x", "kernel.steps=[1, 0]"),
+    (refused, "one row", ["at least two"], "one"),
+    (refused, "all rows at one place", ["kernel.step", "different places"], "twins"),
+    (refused, "float below its floor", ["stalls"], "x", "kernel.precision=float", "kernel.tolerance=1e-8"),
+    (refused, "no transition", ["bridge"], "x", "kernel.weights=density", "sample.sampler=aware"),
+    (refused, "half of no half step", ["half"], "x", "sample.output=half", "sample.sampler=aware"),
+    (refused, "a fraction of split", ["sample.fraction"], "x", "sample.fraction=0.5"),
+    (refused, "chains that do not divide the draws", ["cannot be shared"], "x", "sample.per_chain=7"),
+    (warned, "a frozen chain", ["chains freeze"], "x", "kernel.step=1e-9"),
+    (warned, "a chain that collapses", ["collapse"], "x", "kernel.step=50"),
+    (warned, "duplicates", ["at the same place"], "double"),
+    (warned, "a coordinate without spread", ["no spread"], "flat"),
+    (warned, "all rows at one place, a step given", ["no spread"], "twins", "kernel.step=0.1"),
+    (warned, "no convergence", ["raise kernel.iterations"], "x", "kernel.iterations=2"),
+]
+for good, what, result in together([lambda c=c, i=i: c[0](i, *c[1:]) for i, c in enumerate(CASES)]):
+    ok(good, what, result)
+done()

@@ -1,0 +1,35 @@
+#!/bin/sh
+# The kernel methods leave the same bits on any number of ranks, with the matrix kept or not, and taken up from a checkpoint.
+. tests/env.sh
+top=$PWD program=$(realpath "$sbridge")
+
+# on RANKS OPTIONS...: a whole run in a folder of its own
+on() {
+  ranks=$1
+  shift
+  mkdir -p "$SCRATCH/$ranks"
+  cd "$SCRATCH/$ranks" || exit 1
+  is_status 0 "run on $ranks ranks $*" mpi "$ranks" "$program" run "$top/tests/equal/kernel.yml" "$@"
+  cd "$top" || exit 1
+}
+
+for sampler in split aware resample; do
+  rm -rf "$SCRATCH"/[0-9]
+  on 1 --set sample.sampler=$sampler
+  for ranks in 2 4 7; do
+    on $ranks --set sample.sampler=$sampler
+    ok "$sampler: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/$ranks/out"
+  done
+done
+cd "$SCRATCH/2" || exit 1
+is_status 0 "rows kept" mpi 3 "$program" train "$top/tests/equal/kernel.yml" --set sample.sampler=resample --set kernel.storage=rows --set output=rows
+ok "same scaling" h5diff -q out/checkpoint.h5 rows/checkpoint.h5 /kernel/log_v /kernel/log_v
+is_status 0 "draws from the checkpoint" mpi 3 "$program" sample out/checkpoint.h5 --set output=again
+ok "no second scaling" sh -c "! grep -q products '$output'"
+ok "same draws" h5diff -q out/samples.h5 again/samples.h5 /x /x
+is_status 0 "fewer points than ranks" mpi 4 "$program" run "$top/tests/equal/kernel.yml" --set data.n=3 --set data.validation=0 \
+  --set output=three
+is_status 1 "another step than the checkpoint's" mpi 2 "$program" sample out/checkpoint.h5 --set output=other --set kernel.step=1
+ok "names the key" grep -q '^sbridge: kernel.step differs' "$output"
+cd "$top" || exit 1
+done_testing
