@@ -63,6 +63,10 @@ void sb_mixture_free(sb_mixture *m);
 sb_status sb_mixture_map(const sb_mixture *m, int e, const double *a, const double *shift, sb_mixture **out);
 /** m * N(0, variance I). */
 sb_status sb_mixture_smooth(const sb_mixture *m, double variance, sb_mixture **out);
+/** The law of x ~ m given that o = G x + noise was observed: q numbers o, G [q, d], noise N(0, diag(r)), r [q] >= 0.
+ *  With r = 0 the observed directions have no spread left. SB_BAD when what is observed has no density. */
+sb_status sb_mixture_observe(const sb_mixture *m, int q, const double *g, const double *o, const double *r,
+                             sb_mixture **out);
 /** Mean [d] and covariance [d, d] of a mixture. */
 void sb_mixture_moments(const sb_mixture *m, double *mean, double *cov);
 

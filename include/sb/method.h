@@ -29,6 +29,17 @@ typedef struct sb_view {
 #define SB_VIEW_DECK ((sb_view){~0u, 0})
 #define SB_VIEW_CLOSED ((sb_view){0xffu, -1})
 
+/** What draws are to be compared with, where it is not the law of the data: all in network coordinates, owned by the
+ *  method. */
+typedef struct sb_target {
+  int other;               /**< draws follow a law of their own: conditional, posterior                       */
+  const double *mean, *cov; /**< its moments [d], [d, d]; NULL where they are not known                        */
+  const int *moved;        /**< [d] 0 where a coordinate is given                                             */
+  const double *truth;     /**< [cases, d] what the draws of each case stand for; NULL: there is but one case */
+  int64_t cases;           /**< chain i is of case i mod cases                                                */
+  int64_t per_chain;       /**< draws of a chain                                                              */
+} sb_target;
+
 /** A named set of values for keys that the deck leaves out. */
 typedef struct sb_preset {
   const char *name, *about;
@@ -68,6 +79,8 @@ typedef struct sb_method {
   sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);
   /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]. Local. NULL: none. */
   sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);
+  /** What draws follow; NULL: the law of the data. Collective. */
+  sb_status (*target)(sb_run *run, sb_target *out);
   /** Turns positions x [n, d] at the end of the first leg into what is recorded of them. Local. */
   sb_status (*shown)(sb_run *run, int64_t n, double *x);
   /** Collective. Says what the last sampling showed (effective sample size …). */

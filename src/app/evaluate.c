@@ -112,7 +112,10 @@ static sb_status complete(app *a, int *yes) {
 
 sb_status evaluate_draws(evaluation *e) {
   app *a = e->a;
+  sb_target target = {0};
   for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
+  if (!e->foreign && a->method->target) SB_TRY(a->method->target(&a->run, &target));
+  if (target.other) return evaluate_target(e, &target);
   SB_TRY(judge(e));
   SB_TRY(app_stop_here(a, "evaluating"));
   SB_TRY(evaluate_modes(e));

@@ -32,6 +32,9 @@ sb_status evaluate_draws(evaluation *e);
 
 sb_status evaluate_modes(
     evaluation *e); /* modes.c: largest errors of weights and covariances of modes; mixtures only */
+sb_status evaluate_target(evaluation *e,
+                          const sb_target *t); /* target.c: draws of another law than the data's:
+                                                  moments against closed forms, calibration */
 sb_status evaluate_drift(
     evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
 

@@ -13,6 +13,7 @@ from program import done, folder, ok, sbridge, together
 at = folder("here")
 draw = np.random.default_rng(1).normal(size=(200, 2))
 tables = {"x": draw, "one": draw[:1], "twins": draw[[0, 0, 0]], "flat": draw * [1, 0], "double": draw[[*range(100)] * 2]}
+tables["wide"] = draw[:, [0, 1, 0]]
 for name, x in tables.items():
     with h5py.File(at / f"{name}.h5", "w") as f:
         f["x"] = x
@@ -50,6 +51,22 @@ CASES = [
     (refused, "half of no half step", ["half"], "x", "sample.output=half", "sample.sampler=aware"),
     (refused, "a fraction of split", ["sample.fraction"], "x", "sample.fraction=0.5"),
     (refused, "chains that do not divide the draws", ["cannot be shared"], "x", "sample.per_chain=7"),
+    (refused, "a coordinate that is not there", ["0 .. 1"], "x", "condition.coordinates=[2]", "condition.values=[0]"),
+    (refused, "half a coordinate", ["condition.coordinates"], "x", "condition.coordinates=[0.5]", "condition.values=[0]"),
+    (refused, "all coordinates given", ["nothing is left"], "x", "condition.coordinates=[0, 1]", "condition.values=[0, 0]"),
+    (refused, "a condition of another length", ["2 numbers for 1"], "x", "condition.coordinates=[0]", "condition.values=[0, 1]"),
+    (refused, "values of no coordinates", ["which coordinates"], "x", "condition.values=[0]"),
+    (refused, "given axes of a rotation", ["coordinates of the data's own"], "x", "data.standardise=whiten",
+     "condition.coordinates=[0]", "condition.values=[0]"),
+    (refused, "cases of another width", ["2 columns"], "x", "condition.coordinates=[0]", "condition.file=wide.h5"),
+    (refused, "a map of another size", ["need 2"], "x", "likelihood.form=gaussian", "likelihood.map=[1]",
+     "likelihood.observed=[0]"),
+    (refused, "a likelihood of training rows", ["resample"], "x", "likelihood.form=plugin", "sample.sampler=resample"),
+    (refused, "a plug-in that is not there", ["likelihood.plugin"], "x", "likelihood.form=plugin",
+     "likelihood.plugin=./nothing.so"),
+    (refused, "half a state", ["pairs of states"], "wide", "condition.coordinates=[0]", "condition.values=[0]",
+     "condition.advance=5"),
+    (warned, "a given value far outside, no NaN", [], "x", "condition.coordinates=[0]", "condition.values=[1e6]"),
     (warned, "a frozen chain", ["chains freeze"], "x", "kernel.step=1e-9"),
     (warned, "a chain that collapses", ["collapse"], "x", "kernel.step=50"),
     (warned, "duplicates", ["at the same place"], "double"),

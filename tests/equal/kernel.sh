@@ -21,6 +21,14 @@ for sampler in split aware resample; do
     ok "$sampler: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/$ranks/out"
   done
 done
+for given in "condition.coordinates=[1] condition.values=[0.3]" "likelihood.form=gaussian likelihood.map=[1,1] likelihood.observed=[2]"; do
+  rm -rf "$SCRATCH/1" "$SCRATCH/4"
+  for ranks in 1 4; do
+    # shellcheck disable=SC2046,SC2086 # words
+    on $ranks $(printf ' --set %s' $given)
+  done
+  ok "${given%%.*}: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/4/out"
+done
 cd "$SCRATCH/2" || exit 1
 is_status 0 "rows kept" mpi 3 "$program" train "$top/tests/equal/kernel.yml" --set sample.sampler=resample --set kernel.storage=rows --set output=rows
 ok "same scaling" h5diff -q out/checkpoint.h5 rows/checkpoint.h5 /kernel/log_v /kernel/log_v

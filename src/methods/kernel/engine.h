@@ -25,6 +25,22 @@ typedef struct sample_options {
   double fraction;
 } sample_options;
 
+typedef struct condition_options {
+  sb_reals coordinates, values;
+  char *file;
+  int64_t advance;
+} condition_options;
+
+typedef struct likelihood_options {
+  int form;
+  sb_reals map, observed, variance;
+  char *plugin;
+} likelihood_options;
+
+/* Function `sb_likelihood` of a plug-in: gradient [rows, d] of the negative log-likelihood at x
+ * [rows, d], raw coordinates. It must give the same bits for a row wherever it stands. */
+typedef void (*likelihood_function)(int64_t rows, int d, const double *x, double *gradient);
+
 /* A scaling of its own: what a set of coordinates is moved by. */
 typedef struct head {
   int seen, moved;  /* coordinates of the neighbourhood, coordinates that it moves */
@@ -41,6 +57,8 @@ typedef struct head {
 typedef struct engine {
   kernel_options options;
   sample_options sample;
+  condition_options condition;
+  likelihood_options likelihood;
 
   sb_run *run;
   int d, heads, most; /* most: coordinates that a head moves */
@@ -51,6 +69,24 @@ typedef struct engine {
   double *log_v;    /* [heads, n]                          */
   int64_t found[3]; /* of the scaling, largest over heads: done, products, converged (least) */
   double residual;
+
+  /* what is given: condition.c */
+  int *given; /* [d] 1 where a coordinate is given                                */
+  int *axis;  /* [given] those coordinates, in the order of condition.coordinates */
+  int givens;
+  int *moves;               /* [d] 1 where it is not                                            */
+  int64_t cases;            /* rows of `value`                                                  */
+  double *value;            /* [cases, d] network coordinates                                   */
+  double *mean_of, *cov_of; /* [d], [d, d] of the law that draws follow; NULL: unknown */
+
+  /* the likelihood: likelihood.c */
+  int observed; /* numbers that are observed                                     */
+  double *map, *seen_at,
+      *weight; /* [observed, d], [observed], [observed]: map x - seen_at has variance 1 / weight */
+  void *library;
+  likelihood_function plugin;
+  double *raw, *pull, *pushed; /* [64, raw] twice; [64, d] the gradient */
+  double *back;                /* [raw, d] from network vectors to raw ones */
 
   /* sampling */
   int64_t at, legs_steps;
@@ -73,6 +109,22 @@ sb_status engine_prepare(sb_run *run); /* collective: widths and scalings       
 int engine_prepared(sb_run *run, sb_block *out, int most);
 sb_status engine_soft_open(engine *e); /* averages of all heads; local */
 void engine_soft_close(engine *e);
+
+/* condition.c */
+sb_status engine_condition_open(engine *e); /* collective */
+void engine_condition_close(engine *e);
+void engine_hold(const engine *e, int64_t first, int rows,
+                 double *x); /* given coordinates take their values */
+void engine_advance(const engine *e, int rows,
+                    double *x); /* or those of the coordinates that were drawn */
+sb_status engine_target(sb_run *run, sb_target *out);
+
+/* likelihood.c */
+sb_status engine_likelihood_open(engine *e); /* collective */
+void engine_likelihood_close(engine *e);
+int engine_has_likelihood(const engine *e);
+void engine_gradient(engine *e, int rows, const double *x,
+                     double *gradient); /* of -log likelihood, [rows, d] */
 
 /* steps.c */
 sb_status engine_at(void *self, double t, int64_t step);

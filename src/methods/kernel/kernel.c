@@ -43,6 +43,23 @@ static const sb_key sample_keys[] = {
   SB_INT(sample_options, per_chain, "1", 1, 1e9, "", "draws of a chain; sample.n is a multiple of it"),
   SB_CHOICE(sample_options, start, "data", "data|file", "chains begin at training rows, or at record.start_file"),
   {0}};
+static const sb_key condition_keys[] = {
+  SB_REALS(condition_options, coordinates, "[]", 0, 0, "", "coordinates that are given, counted from 0"),
+  SB_REALS(condition_options, values, "[]", 0, 0, "x", "their values"),
+  SB_TEXT(condition_options, file, "",
+    "or a table /x of cases, all coordinates: chain i has row i mod rows; draws are held against the rest of it"),
+  SB_INT(condition_options, advance, "0", 0, 1e9, "",
+    "rows are pairs of states: after so many steps what was drawn becomes what is given, a trajectory"),
+  {0}};
+
+static const sb_key likelihood_keys[] = {
+  SB_CHOICE(likelihood_options, form, "none", "none|gaussian|plugin", "the law of the data times a likelihood"),
+  SB_REALS(likelihood_options, map, "[]", 0, 0, "",
+    "gaussian: what is observed, a matrix [observations, coordinates]"),
+  SB_REALS(likelihood_options, observed, "[]", 0, 0, "", "gaussian: observations"),
+  SB_REALS(likelihood_options, variance, "[1]", 1e-300, 1e300, "", "gaussian: their variances, or one for all"),
+  SB_TEXT(likelihood_options, plugin, "", "shared object with sb_likelihood, the gradient of -log likelihood"),
+  {0}};
 /* clang-format on */
 
 static int sections(void *state, sb_section *out, int most) {
@@ -50,6 +67,8 @@ static int sections(void *state, sb_section *out, int most) {
   const sb_section all[] = {
       {"kernel", NULL, kernel_keys, &e->options, "the kernel and its scaling"},
       {"sample", NULL, sample_keys, &e->sample, "sampling by chains"},
+      {"condition", NULL, condition_keys, &e->condition, "conditional draws"},
+      {"likelihood", NULL, likelihood_keys, &e->likelihood, "posterior draws"},
   };
   const int n = (int)(sizeof all / sizeof *all);
   memcpy(out, all, (size_t)(n < most ? n : most) * sizeof *out);
@@ -116,6 +135,8 @@ static sb_status open(sb_run *run) {
     if (e->head[i].moved > e->most) e->most = e->head[i].moved;
   SB_TRY_ALL(run->comm, SB_NEW(&e->step, e->d, "steps"));
   SB_TRY_ALL(run->comm, scratch(e));
+  SB_TRY(engine_condition_open(e));
+  SB_TRY(engine_likelihood_open(e));
   return engine_steps(e);
 }
 
@@ -125,6 +146,8 @@ static void close(sb_run *run) {
                           e->own,  e->rho,   e->uniform, e->pick, e->cov};
   engine_soft_close(e);
   engine_heads_free(e);
+  engine_condition_close(e);
+  engine_likelihood_close(e);
   sb_density_close(e->law);
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
 }
@@ -161,7 +184,7 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
                 .step = closed ? engine_closed_step : engine_step,
                 .begin = engine_begin,
                 .likely = closed ? "kernel.step is too large for the score of the law"
-                                 : "the step is too large",
+                                 : "kernel.step is too large for the likelihood",
                 .still = 1},
       .steps = e->legs_steps,
       .variance = 2 * engine_move(e) * e->step[0] * e->sample.fraction * (double)e->legs_steps,
@@ -212,4 +235,5 @@ const sb_method sb_method_kernel = {
     .legs = legs,
     .marginal = marginal,
     .density = density,
+    .target = engine_target,
 };

@@ -37,6 +37,7 @@ static void means(engine *e, int rows, const double *x, double *mean) {
   memcpy(mean, x, (size_t)(rows * e->d) * sizeof *x);
   for (int k = 0; k < e->heads; k++) {
     const head *h = &e->head[k];
+    if (!h->moved) continue;
     const double *rho = widths(e, h, rows, x);
     sb_soft_mean(h->soft, rows, x, rho, e->own, NULL, NULL);
     for (int i = 0; i < rows; i++)
@@ -44,23 +45,26 @@ static void means(engine *e, int rows, const double *x, double *mean) {
   }
 }
 
-/* x += (2 fraction tau K(from))^(1/2) xi, K the local diffusion of the head that moves a
- * coordinate; from NULL: K = 1. */
-static void shake(engine *e, int64_t first, int rows, const double *from, double fraction,
-                  double *x) {
-  const int d = e->d;
-  sb_noise_normals(e->path_key, first, rows, (uint32_t)e->at, d, e->noise);
+/* x += -fraction tau K grad V(from) + noisy (2 fraction tau K)^(1/2) xi, V the negative
+ * log-likelihood, K the local diffusion at `from` of the head that moves a coordinate; plain: K
+ * = 1. */
+static void push(engine *e, int64_t first, int rows, const double *from, int plain, int noisy,
+                 double fraction, double *x) {
+  const int d = e->d, drawn = engine_has_likelihood(e);
+  if (noisy) sb_noise_normals(e->path_key, first, rows, (uint32_t)e->at, d, e->noise);
+  if (drawn) engine_gradient(e, rows, from, e->pushed);
   for (int k = 0; k < e->heads; k++) {
     const head *h = &e->head[k];
-    const double *rho = from ? widths(e, h, rows, from) : NULL;
+    const double *rho = plain || !h->moved ? NULL : widths(e, h, rows, from);
     for (int i = 0; i < rows; i++) {
       const double wide = !rho                                   ? 1
                           : e->options.bandwidth == SB_WIDTH_SUM ? rho[i]
                                                                  : rho[i] * rho[i];
       for (int c = 0; c < h->moved; c++) {
         const int a = h->move[c];
-        x[i * d + a] +=
-            sqrt(2 * fraction * engine_move(e) * e->step[a] * wide) * (double)e->noise[i * d + a];
+        const double time = fraction * engine_move(e) * e->step[a] * wide;
+        if (drawn) x[i * d + a] -= time * e->pushed[i * d + a];
+        if (noisy) x[i * d + a] += sqrt(2 * time) * (double)e->noise[i * d + a];
       }
     }
   }
@@ -71,7 +75,7 @@ static sb_status langevin(engine *e, int64_t first, int rows, double *x) {
   memcpy(e->half, x, (size_t)(rows * e->d) * sizeof *x);
   means(e, rows, x, e->mean);
   for (int i = 0; i < rows * e->d; i++) x[i] += f * (e->mean[i] - x[i]);
-  shake(e, first, rows, e->half, f, x);
+  push(e, first, rows, e->half, 0, 1, f, x);
   return SB_OK;
 }
 
@@ -81,9 +85,9 @@ static sb_status split(engine *e, int64_t first, int rows, double *x) {
   if (e->sample.output == OUTPUT_HALF) {
     means(e, rows, e->half, x);
     memcpy(e->half, x, size);
-    shake(e, first, rows, e->half, 1, x);
+    push(e, first, rows, e->half, 0, 1, 1, x);
   } else {
-    shake(e, first, rows, x, 1, e->half);
+    push(e, first, rows, x, 0, 1, 1, e->half);
     means(e, rows, e->half, x);
   }
   return SB_OK;
@@ -106,9 +110,11 @@ static sb_status spread(engine *e, const head *h, int i, double *x) {
 
 static sb_status aware(engine *e, int64_t first, int rows, double *x) {
   memcpy(e->half, x, (size_t)(rows * e->d) * sizeof *x);
+  push(e, first, rows, x, 0, 0, 1, e->half);
   sb_noise_normals(e->path_key, first, rows, (uint32_t)e->at, e->d, e->noise);
   for (int k = 0; k < e->heads; k++) {
     const head *h = &e->head[k];
+    if (!h->moved) continue;
     const double *rho = widths(e, h, rows, e->half);
     sb_soft_mean(h->soft, rows, e->half, rho, e->own, e->cov, NULL);
     for (int i = 0; i < rows; i++) SB_TRY(spread(e, h, i, x));
@@ -120,6 +126,7 @@ static sb_status resample(engine *e, int64_t first, int rows, double *x) {
   memcpy(e->half, x, (size_t)(rows * e->d) * sizeof *x);
   for (int k = 0; k < e->heads; k++) {
     const head *h = &e->head[k];
+    if (!h->moved) continue;
     const double *rho = widths(e, h, rows, e->half);
     const uint64_t key = sb_noise_key(e->run->seed, SB_FOR_DRAWS, (uint32_t)k, 0);
     for (int i = 0; i < rows; i++)
@@ -134,6 +141,10 @@ static sb_status resample(engine *e, int64_t first, int rows, double *x) {
 
 sb_status engine_step(void *self, int64_t first, int rows, double *x) {
   engine *e = self;
+  if (e->condition.advance && e->at > 0)
+    e->at % e->condition.advance ? (void)0 : engine_advance(e, rows, x);
+  else
+    engine_hold(e, first, rows, x);
   switch (e->sample.sampler) {
     case SAMPLER_LANGEVIN: return langevin(e, first, rows, x);
     case SAMPLER_SPLIT: return split(e, first, rows, x);
@@ -151,17 +162,31 @@ sb_status engine_begin(void *self, int64_t first, int rows, double *x) {
     const float *row = sb_data_row(e->run->data, (int64_t)(u * (double)n));
     for (int c = 0; c < e->d; c++) x[i * e->d + c] = (double)row[c];
   }
+  engine_hold(e, first, rows, x);
   return SB_OK;
 }
 
 /* Steps of the leg times the fraction: from a move of one step to a drift per unit t. */
 static double per_leg(const engine *e) { return (double)e->legs_steps * e->sample.fraction; }
 
+/* b times what a unit of t has of steps; given coordinates stay. */
+static void per_unit(engine *e, int rows, const double *x, double *b) {
+  const int drawn = engine_has_likelihood(e);
+  if (drawn) engine_gradient(e, rows, x, e->pushed);
+  for (int i = 0; i < rows; i++)
+    for (int c = 0; c < e->d; c++) {
+      const int at = i * e->d + c;
+      if (drawn) b[at] -= engine_move(e) * e->step[c] * e->pushed[at];
+      b[at] = e->given[c] ? 0 : per_leg(e) * b[at];
+    }
+}
+
 sb_status engine_drift(void *self, int64_t first, int rows, const double *x, double *b) {
   engine *e = self;
   (void)first;
   means(e, rows, x, b);
-  for (int i = 0; i < rows * e->d; i++) b[i] = per_leg(e) * (b[i] - x[i]);
+  for (int i = 0; i < rows * e->d; i++) b[i] -= x[i];
+  per_unit(e, rows, x, b);
   return SB_OK;
 }
 
@@ -170,15 +195,23 @@ sb_status engine_closed(void *self, int64_t first, int rows, const double *x, do
   (void)first;
   sb_density_eval(e->law, rows, x, NULL, b, NULL);
   for (int i = 0; i < rows; i++)
-    for (int c = 0; c < e->d; c++) b[i * e->d + c] *= per_leg(e) * engine_move(e) * e->step[c];
+    for (int c = 0; c < e->d; c++) b[i * e->d + c] *= engine_move(e) * e->step[c];
+  per_unit(e, rows, x, b);
   return SB_OK;
 }
 
-/* Euler-Maruyama with the score of the law in place of the average. */
+/* Euler-Maruyama with the score of the law in place of the average; its likelihood is in the drift.
+ */
 sb_status engine_closed_step(void *self, int64_t first, int rows, double *x) {
   engine *e = self;
+  engine_hold(e, first, rows, x);
   SB_TRY(engine_closed(self, first, rows, x, e->mean));
   for (int i = 0; i < rows * e->d; i++) x[i] += e->mean[i] / (double)e->legs_steps;
-  shake(e, first, rows, NULL, e->sample.fraction, x);
+  sb_noise_normals(e->path_key, first, rows, (uint32_t)e->at, e->d, e->noise);
+  for (int i = 0; i < rows; i++)
+    for (int c = 0; c < e->d; c++)
+      if (!e->given[c])
+        x[i * e->d + c] += sqrt(2 * e->sample.fraction * engine_move(e) * e->step[c]) *
+                           (double)e->noise[i * e->d + c];
   return SB_OK;
 }

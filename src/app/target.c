@@ -1,0 +1,130 @@
+/* Draws that follow another law than the data's: their moments, with the closed form where it is
+ * known, and, of many cases with known truth, calibration: how often central intervals hold the
+ * truth, and how even its ranks are (Talagrand's rank histogram). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "evaluate.h"
+#include "sb/log.h"
+#include "sb/mem.h"
+
+#define SHOWN 16 /* coordinates whose moments are listed */
+#define BINS  10 /* of the rank histogram */
+
+/* --- Moments
+ * -------------------------------------------------------------------------------------------- */
+
+/* Mean and covariance [raw], [raw, raw] in raw coordinates of those in network coordinates. */
+static sb_status to_raw(const sb_data *data, const double *mean, const double *cov, double *m,
+                        double *c) {
+  const int d = data->d, raw = data->raw;
+  double *unit = NULL, *back = NULL;
+  sb_status s = SB_NEW(&unit, d, "unit vector");
+  if (!s) s = SB_NEW(&back, (int64_t)d * raw, "map of moments");
+  for (int k = 0; !s && k < d; k++) {
+    unit[k] = 1;
+    sb_affine_back_vector(&data->map, 1, unit, back + k * raw);
+    unit[k] = 0;
+  }
+  if (!s) sb_affine_back(&data->map, 1, mean, m);
+  for (int i = 0; !s && i < raw; i++) {
+    c[i] = 0; /* only variances are asked for */
+    for (int k = 0; k < d; k++)
+      for (int l = 0; l < d; l++) c[i] += back[k * raw + i] * cov[k * d + l] * back[l * raw + i];
+  }
+  sb_mem_free(back);
+  sb_mem_free(unit);
+  return s;
+}
+
+static void list_moment(evaluation *e, const char *what, int k, double value, double error,
+                        const double *exact) {
+  char name[48];
+  snprintf(name, sizeof name, "%s_%d", what, k);
+  sb_metric *m = evaluation_next(e, name, "", NAN, value);
+  m->n = e->rows, m->stderr_ = error;
+  if (exact) m->better = SB_TARGET, m->target = exact[k];
+}
+
+/* Standard errors as if all draws were independent. */
+static sb_status moments(evaluation *e, const sb_target *t) {
+  const sb_data *data = e->a->run.data;
+  const int d = data->d, raw = data->raw, known = t->mean != NULL;
+  double *sum = NULL, *m, *v, *exact_m, *exact_v;
+  sb_status s = sb_agree(e->a->comm, SB_NEW(&sum, (int64_t)d * (d + 1) + 4 * raw, "moments"));
+  if (!s) s = sb_moments(e->a->comm, (sb_points){e->rows, d, e->sample}, sum, sum + d);
+  if (!s) {
+    m = sum + d * (d + 1), v = m + raw, exact_m = v + raw, exact_v = exact_m + raw;
+    s = to_raw(data, sum, sum + d, m, v);
+    if (!s && known) s = to_raw(data, t->mean, t->cov, exact_m, exact_v);
+    for (int k = 0; !s && k < raw && k < SHOWN; k++) {
+      if (d == raw && !t->moved[k]) continue;
+      list_moment(e, "mean", k, m[k], sqrt(v[k] / (double)e->rows), known ? exact_m : NULL);
+      list_moment(e, "variance", k, v[k], v[k] * sqrt(2 / (double)e->rows), known ? exact_v : NULL);
+    }
+  }
+  sb_mem_free(sum);
+  return sb_agree(e->a->comm, s);
+}
+
+/* --- Calibration
+ * ---------------------------------------------------------------------------------------- */
+
+/* Draws of a case that lie below its truth, of `count` draws, for one coordinate. */
+static int64_t rank_of(const evaluation *e, const sb_target *t, int64_t which, int k,
+                       int64_t *count) {
+  const int d = e->a->run.data->d;
+  const int64_t chains = e->rows / t->per_chain;
+  int64_t below = 0;
+  *count = 0;
+  for (int64_t c = which; c < chains; c += t->cases)
+    for (int64_t j = 0; j < t->per_chain; j++, ++*count)
+      below += e->sample[(c * t->per_chain + j) * d + k] < t->truth[which * d + k];
+  return below;
+}
+
+static sb_status calibration(evaluation *e, const sb_target *t) {
+  const int d = e->a->run.data->d;
+  double bin[BINS] = {0}, half = 0, most = 0, n = 0, chi = 0;
+  for (int64_t i = 0; i < t->cases && i * t->per_chain < e->rows; i++)
+    for (int k = 0; k < d; k++) {
+      int64_t count;
+      if (!t->moved[k]) continue;
+      const int64_t below = rank_of(e, t, i, k, &count);
+      const double u = ((double)below + .5) / ((double)count + 1);
+      bin[(int)(u * BINS)]++;
+      half += u > .25 && u < .75;
+      most += u > .05 && u < .95;
+      n++;
+    }
+  if (!(n > 0)) return SB_OK;
+  for (int b = 0; b < BINS; b++)
+    chi += (bin[b] - n / BINS) * (bin[b] - n / BINS) / (n / BINS) / (BINS - 1);
+  const struct {
+    const char *name;
+    double value, target, error;
+  } all[] = {{"coverage_50", half / n, .5, sqrt(.25 / n)},
+             {"coverage_90", most / n, .9, sqrt(.09 / n)},
+             {"rank_chi2", chi, 1, sqrt(2. / (BINS - 1))}};
+  for (int i = 0; i < 3; i++) {
+    sb_metric *m = evaluation_next(e, all[i].name, "", NAN, all[i].value);
+    m->better = SB_TARGET, m->target = all[i].target, m->stderr_ = all[i].error, m->n = (int64_t)n;
+  }
+  for (int b = 0; b < BINS; b++) {
+    char name[48];
+    snprintf(name, sizeof name, "rank_%02d_%02d", 10 * b, 10 * b + 10);
+    sb_metric *m = evaluation_next(e, name, "", NAN, bin[b] / n);
+    m->better = SB_TARGET, m->target = 1. / BINS, m->stderr_ = sqrt(.09 / n), m->n = (int64_t)n;
+  }
+  return SB_OK;
+}
+
+sb_status evaluate_target(evaluation *e, const sb_target *t) {
+  sb_say("draws follow a law of their own: metrics are its moments%s\n",
+         t->truth  ? " over all cases, and how often draws hold the truth"
+         : t->mean ? ", with their closed forms"
+                   : "");
+  SB_TRY(moments(e, t));
+  return t->truth ? calibration(e, t) : SB_OK;
+}
