@@ -52,7 +52,7 @@ static sb_status train(run *r) {
   const sb_train_control control = {0, keep_nothing, &left, NULL};
   const sb_train_hold hold = {r, asked, stop_training};
   for (int i = 0; i < n; i++) SB_TRY(sb_train_on(k->comm, task[i], &control, &hold));
-  return SB_OK;
+  return k->method->prepare ? k->method->prepare(&k->run) : SB_OK;
 }
 
 /* As through samples.h5: to raw coordinates and back. */
@@ -82,6 +82,8 @@ static sb_status draw(run *r, evaluation *e) {
   SB_TRY(k->method->legs(&k->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &n));
   if (legs[0].start == SB_START_KEEP)
     return sb_fail(SB_USE, "sample.start: file: a study draws from the start");
+  if (sb_leg_draws(&legs[n - 1]) > 1)
+    return sb_fail(SB_USE, "sample.per_chain: a study takes one draw of each chain");
   SB_TRY(sb_particles_new(k->comm, k->sample.n, k->run.data->d, &cloud));
   sb_status s = sb_sample_on(k->comm, legs, n, &cloud, NULL, 0, &hold);
   if (!s) s = gather(k, &cloud, e);

@@ -10,7 +10,8 @@ struct sb_soft {
   const sb_centres *k;
   int values, second, width; /* width: columns averaged, products included */
   const int *value;
-  double *bias;             /* [n]                                       */
+  const double *bias;       /* [n] */
+  double *none;             /* [n] zeros, or NULL */
   double *x, *a, *y, *v;    /* [d, 64], [64], [chunk, d], [chunk, width] */
   double *top, *sum, *mean; /* [chunks of a pick, 64] …, [width, 64]     */
 };
@@ -35,7 +36,11 @@ sb_status sb_soft_open(const sb_centres *k, const double *bias, int values, cons
   *out = s;
   s->k = k, s->values = values, s->value = value, s->second = second;
   s->width = columns(values, second);
-  SB_TRY(SB_NEW(&s->bias, k->n, "weights of a kernel"));
+  s->bias = bias;
+  if (!bias) {
+    SB_TRY(SB_NEW(&s->none, k->n, "weights of a kernel"));
+    s->bias = s->none;
+  }
   SB_TRY(SB_NEW(&s->x, (int64_t)k->d * SB_BLOCK, "a tile"));
   SB_TRY(SB_NEW(&s->a, SB_BLOCK, "widths of a tile"));
   SB_TRY(SB_NEW(&s->y, (int64_t)CENTRES_CHUNK * k->d, "columns of a kernel"));
@@ -43,13 +48,12 @@ sb_status sb_soft_open(const sb_centres *k, const double *bias, int values, cons
   SB_TRY(SB_NEW(&s->top, chunks(k->n) * SB_BLOCK, "sums of a tile"));
   SB_TRY(SB_NEW(&s->sum, chunks(k->n) * SB_BLOCK, "sums of a tile"));
   SB_TRY(SB_NEW(&s->mean, (int64_t)s->width * SB_BLOCK, "averages of a tile"));
-  if (bias) memcpy(s->bias, bias, (size_t)k->n * sizeof *bias);
   return SB_OK;
 }
 
 void sb_soft_close(sb_soft *s) {
   if (!s) return;
-  void *const blocks[] = {s->bias, s->x, s->a, s->y, s->v, s->top, s->sum, s->mean};
+  void *const blocks[] = {s->none, s->x, s->a, s->y, s->v, s->top, s->sum, s->mean};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   sb_mem_free(s);
 }

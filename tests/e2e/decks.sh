@@ -28,7 +28,7 @@ import sys
 import h5py
 import numpy as np
 draw = np.random.default_rng(1)
-for name, rows, columns, rank in (("cells", 300, 5, 5), ("mnist", 200, 784, 40)):
+for name, rows, columns, rank in (("cells", 300, 5, 5), ("chain", 400, 20, 20), ("mnist", 200, 784, 40)):
     with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
         x = draw.normal(size=(rows, rank)) @ draw.normal(size=(rank, columns))
         f["x"] = np.where(np.arange(columns) < columns - columns // 10, x, 0).astype(np.float32) if columns > 5 else x

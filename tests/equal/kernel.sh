@@ -21,6 +21,11 @@ for sampler in split aware resample; do
     ok "$sampler: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/$ranks/out"
   done
 done
+for ranks in 1 5; do
+  rm -rf "${SCRATCH:?}/$ranks"
+  on $ranks --set method=local --set local.radius=0 --set sample.sampler=aware
+done
+ok "local: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/5/out"
 for given in "condition.coordinates=[1] condition.values=[0.3]" "likelihood.form=gaussian likelihood.map=[1,1] likelihood.observed=[2]"; do
   rm -rf "$SCRATCH/1" "$SCRATCH/4"
   for ranks in 1 4; do

@@ -37,6 +37,12 @@ typedef struct likelihood_options {
   char *plugin;
 } likelihood_options;
 
+typedef struct local_options {
+  int64_t radius, block;
+  int periodic;
+  sb_reals starts, members;
+} local_options;
+
 /* Function `sb_likelihood` of a plug-in: gradient [rows, d] of the negative log-likelihood at x
  * [rows, d], raw coordinates. It must give the same bits for a row wherever it stands. */
 typedef void (*likelihood_function)(int64_t rows, int d, const double *x, double *gradient);
@@ -59,6 +65,7 @@ typedef struct engine {
   sample_options sample;
   condition_options condition;
   likelihood_options likelihood;
+  local_options local;
 
   sb_run *run;
   int d, heads, most; /* most: coordinates that a head moves */
@@ -102,6 +109,10 @@ typedef struct engine {
 sb_status engine_head_new(head *h, int seen, int moved);
 void engine_heads_free(engine *e);
 sb_status engine_global_head(engine *e);
+
+/* local.c */
+extern const sb_key engine_local_keys[];
+sb_status engine_local_heads(engine *e);
 
 /* prepare.c */
 sb_status engine_steps(engine *e);     /* collective: epsilon of each coordinate, with warnings */

@@ -75,18 +75,38 @@ static int sections(void *state, sb_section *out, int most) {
   return n;
 }
 
+static int local_sections(void *state, sb_section *out, int most) {
+  engine *e = state;
+  const int n = sections(state, out, most);
+  if (n < most)
+    out[n] =
+        (sb_section){"local", NULL, engine_local_keys, &e->local, "neighbourhoods of method local"};
+  return n + 1;
+}
+
 /* --- Memory
  * --------------------------------------------------------------------------------------------- */
 
-static int64_t bytes(sb_run *run) {
+/* Of so many heads that see and move so many coordinates. */
+static int64_t bytes_of(sb_run *run, double heads, double seen, double moved) {
   const engine *e = run->state;
-  const int64_t n = run->data->n, d = run->data->d;
-  const int second = e->sample.sampler == SAMPLER_AWARE;
-  double sum = 8.0 * (double)n * (e->options.bandwidth ? 2 : 1) + 8.0 * SB_BLOCK * (double)d * 6;
-  sum += sb_scale_bytes(run->comm, n, (int)d, e->options.storage) +
-         2 * sb_soft_bytes(n, (int)d, (int)d, second);
-  if (second) sum += 8.0 * SB_BLOCK * (double)d * (double)d;
+  const int64_t n = run->data->n;
+  const int second = e->sample.sampler == SAMPLER_AWARE,
+            wide = e->options.bandwidth != SB_WIDTH_ONE;
+  double sum = heads * 8 * (double)n * (1 + 2 * wide) + 8.0 * SB_BLOCK * (double)run->data->d * 6;
+  sum += sb_scale_bytes(run->comm, n, (int)seen, e->options.storage);
+  sum += heads * (sb_soft_bytes(n, (int)seen, (int)moved, second) - 8 * (double)n) * (1 + wide);
+  if (second) sum += 8.0 * SB_BLOCK * moved * moved;
   return sum < 9e18 ? (int64_t)sum : INT64_MAX;
+}
+
+static int64_t bytes(sb_run *run) { return bytes_of(run, 1, run->data->d, run->data->d); }
+
+static int64_t local_bytes(sb_run *run) {
+  const local_options *o = &((const engine *)run->state)->local;
+  const double d = run->data->d, block = fmin(d, (double)o->block);
+  return bytes_of(run, ceil(d / block), fmin(d, o->members.n ? d : block + 2.0 * (double)o->radius),
+                  block);
 }
 
 static sb_status scratch(engine *e) {
@@ -125,12 +145,12 @@ static sb_status fits(const engine *e) {
   return SB_OK;
 }
 
-static sb_status open(sb_run *run) {
+static sb_status open_with(sb_run *run, sb_status (*heads)(engine *)) {
   engine *e = run->state;
   e->run = run;
   e->d = run->data->d;
   SB_TRY(fits(e));
-  SB_TRY_ALL(run->comm, engine_global_head(e));
+  SB_TRY_ALL(run->comm, heads(e));
   for (int i = 0; i < e->heads; i++)
     if (e->head[i].moved > e->most) e->most = e->head[i].moved;
   SB_TRY_ALL(run->comm, SB_NEW(&e->step, e->d, "steps"));
@@ -139,6 +159,9 @@ static sb_status open(sb_run *run) {
   SB_TRY(engine_likelihood_open(e));
   return engine_steps(e);
 }
+
+static sb_status open(sb_run *run) { return open_with(run, engine_global_head); }
+static sb_status open_local(sb_run *run) { return open_with(run, engine_local_heads); }
 
 static void close(sb_run *run) {
   engine *e = run->state;
@@ -228,6 +251,24 @@ const sb_method sb_method_kernel = {
     .sections = sections,
     .bytes = bytes,
     .open = open,
+    .close = close,
+    .tasks = tasks,
+    .prepare = engine_prepare,
+    .prepared = engine_prepared,
+    .legs = legs,
+    .marginal = marginal,
+    .density = density,
+    .target = engine_target,
+};
+
+const sb_method sb_method_local = {
+    .name = "local",
+    .summary = "kernel bridges of neighbourhoods: a scaling for each coordinate or block",
+    .source = "Gottwald, Reich 2024, arXiv 2409.07968",
+    .state_size = sizeof(engine),
+    .sections = local_sections,
+    .bytes = local_bytes,
+    .open = open_local,
     .close = close,
     .tasks = tasks,
     .prepare = engine_prepare,
