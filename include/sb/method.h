@@ -83,6 +83,10 @@ typedef struct sb_method {
   sb_status (*target)(sb_run *run, sb_target *out);
   /** Turns positions x [n, d] at the end of the first leg into what is recorded of them. Local. */
   sb_status (*shown)(sb_run *run, int64_t n, double *x);
+  /** Collective. Makes starting points of the rows of a file (a leg with SB_START_KEEP comes first): `group` particles
+   *  in a row come from the same rows. Called again when a run goes on: the cloud then only tells the rows. NULL: the
+   *  rows are the starting points. */
+  sb_status (*started)(sb_run *run, int64_t group, sb_particles *cloud);
   /** Collective. Says what the last sampling showed (effective sample size …). */
   sb_status (*remark)(sb_run *run);
 } sb_method;

@@ -45,7 +45,7 @@ typedef struct app_options {
 } app_options;
 
 typedef struct app_sample {
-  int64_t n;
+  int64_t n, blend;
 } app_sample;
 
 typedef struct app_record {
@@ -144,7 +144,11 @@ sb_status app_history(app *a);      /* collective: history.csv, timing.csv */
 /* check.c: what tables of keys cannot see in a deck, said before anything is learned or written.
  * Collective. */
 sb_status app_check(app *a);
-sb_status app_start_check(app *a); /* the table that stage 2 starts from */
+/* start.c: the table that stage 2 starts from. Check and from are collective; the latter fills the
+ * cloud with starting points. */
+int app_starts_from_file(const app *a);
+sb_status app_start_check(app *a);
+sb_status app_start_from(app *a, sb_particles *cloud);
 
 /* stop.c: any rank may learn that the run is to stop; all do it at the same step. */
 typedef struct app_verdict {
@@ -189,6 +193,7 @@ typedef struct app_points {
   const char *path; /* borrowed */
   sb_file *file;
   int64_t rows;
+  int gaps; /* NaN is a number that is not known, not an error */
 } app_points;
 sb_status app_points_open(app *a, const char *path, app_points *out);
 sb_status app_points_read(app *a, const app_points *p, int64_t first, int64_t count, double *x);

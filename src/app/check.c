@@ -38,31 +38,11 @@ static sb_status check_evaluate(const app *a) {
   return SB_OK;
 }
 
-sb_status app_start_check(app *a) {
-  const char *path = a->record.start_file;
-  app_points p;
-  if (!path[0])
-    return sb_fail(SB_USE, "sample.start: file needs --start FILE or record.start_file");
-  SB_TRY(app_points_open(a, path, &p));
-  sb_status s = SB_OK;
-  if (p.rows < a->sample.n)
-    s = sb_fail(SB_USE, "%s: /x has %lld rows, sample.n = %lld particles start from them", path,
-                (long long)p.rows, (long long)a->sample.n);
-  app_points_close(&p);
-  return s;
-}
-
-/* Only of methods that know the key. */
-static int starts_from_file(const app *a) {
-  const char *start = sb_deck_raw(a->deck, "sample.start");
-  return start && !strcmp(start, "file");
-}
-
 sb_status app_check(app *a) {
   const int all = commanded(a, "run");
   SB_TRY(app_image_check(a));
   if (all || commanded(a, "velocity")) SB_TRY(check_velocity(a));
   if (all || commanded(a, "evaluate") || commanded(a, "study")) SB_TRY(check_evaluate(a));
-  if (starts_from_file(a) && (all || commanded(a, "sample"))) SB_TRY(app_start_check(a));
+  if (app_starts_from_file(a) && (all || commanded(a, "sample"))) SB_TRY(app_start_check(a));
   return SB_OK;
 }

@@ -21,7 +21,7 @@ sb_status app_points_open(app *a, const char *path, app_points *out) {
 static sb_status check(const app_points *p, int raw, int64_t first, int64_t count,
                        const double *x) {
   for (int64_t i = 0; i < count * raw; i++)
-    if (!isfinite(x[i]))
+    if (!(isfinite(x[i]) || (p->gaps && isnan(x[i]))))
       return sb_fail(SB_USE, "%s: /x: row %lld, column %lld (counted from 0) is %g", p->path,
                      (long long)(first + i / raw), (long long)(i % raw), x[i]);
   return SB_OK;

@@ -107,21 +107,6 @@ static sb_status watch_close(watch *w, sb_status ended) {
   return s;
 }
 
-/* Stage 2 from a table: particle i starts at row i of /x, mapped to network coordinates. */
-static sb_status start_from(app *a, sb_particles *cloud) {
-  app_points p;
-  double *rows = NULL;
-  SB_TRY(app_start_check(a));
-  SB_TRY(app_points_open(a, a->record.start_file, &p));
-  sb_status s =
-      sb_agree(a->comm, SB_NEW(&rows, cloud->count * a->run.data->raw, "starting points"));
-  if (!s) s = app_points_read(a, &p, cloud->first, cloud->count, rows);
-  if (!s) sb_affine_forward(&a->run.data->map, cloud->count, rows, cloud->x);
-  app_points_close(&p);
-  sb_mem_free(rows);
-  return s;
-}
-
 /* A table beside the draws: rows first .. first+count-1 of n are this rank's. */
 static sb_column beside(const char *path, const char *meaning, int64_t n, int raw, int64_t first,
                         int64_t count, const double *data) {
@@ -211,9 +196,9 @@ static sb_status walk(watch *w, const sb_leg *legs, int n, sb_particles *cloud) 
   app_sampling place = {
       .a = a, .legs = legs, .n = n, .recorder = w->recorder, .middle = w->middle, .kept = w->kept};
   const sb_observer observer = {w, wants, see};
+  if (legs[0].start == SB_START_KEEP) SB_TRY(app_start_from(a, cloud));
   SB_TRY(app_sampling_open(&place, cloud));
   const int anew = !place.ever_saved;
-  if (anew && legs[0].start == SB_START_KEEP) SB_TRY(start_from(a, cloud));
   SB_TRY(sb_sample_on(a->comm, legs, n, cloud, &observer, 1, &place.hold));
   sb_say("%lld draws in %.1f s\n", (long long)a->sample.n, sb_clock() - place.began);
   return anew && a->method->remark ? a->method->remark(&a->run) : SB_OK;

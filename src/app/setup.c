@@ -20,13 +20,15 @@ static const sb_key top_keys[] = {
   {0}};
 static const sb_key sample_keys[] = {
   SB_INT(app_sample, n, "5000", 1, 1e12, "", "draws"),
+  SB_INT(app_sample, blend, "0", 0, 1e6, "",
+    "starting points on the line between each two rows of the starting table, ends included; 0: its rows"),
   {0}};
 static const sb_key record_keys[] = {
   SB_INT(app_record, particles, "1000", 0, 1e9, "", "particles whose trajectories are recorded"),
   SB_INT(app_record, frames, "50", 1, 1e6, "", "times of each stage that are recorded"),
   SB_INT(app_record, part_frames, "200", 1, 1e6, "", "times in one file of trajectories"),
   SB_INT(app_record, training, "5000", 0, 1e9, "", "training rows kept beside the samples, for pictures"),
-  SB_TEXT(app_record, start_file, "", "table that stage 2 starts from (sample.start: file); as --start"),
+  SB_TEXT(app_record, start_file, "", "table that stage 2 starts from (sample.start: file, noised, inpaint); --start"),
   SB_REALS(app_record, image, "[]", 1, 1e6, "", "rows, columns (and channels) of a sample that is a picture"),
   {0}};
 static const sb_key velocity_keys[] = {
@@ -110,7 +112,9 @@ static sb_status set_start(sb_deck *deck, const char *file) {
   }
   if (*file) return sb_fail(SB_USE, "--start: this path is too long");
   strcpy(text + n, "'");
-  SB_TRY(sb_deck_set(deck, "sample.start=file"));
+  const char *start = sb_deck_raw(deck, "sample.start");
+  if (!start || (strcmp(start, "noised") && strcmp(start, "inpaint")))
+    SB_TRY(sb_deck_set(deck, "sample.start=file"));
   return sb_deck_set(deck, text);
 }
 

@@ -37,8 +37,11 @@ static const sb_key sample_keys[] = {
     "end stage 2 by a drift without noise: for images, not for densities (it shrinks modes)"),
   SB_BOOL(sample_options, tweedie, "false",
     "positions after stage 1 are recorded denoised: x + sigma^2 score(x), for images"),
-  SB_CHOICE(sample_options, start, "stage1", "stage1|gauss|file",
-    "stage 2 begins with stage 1, N(0, start_variance I), or record.start_file"),
+  SB_CHOICE(sample_options, start, "stage1", "stage1|gauss|file|noised|inpaint",
+    "stage 2 begins with stage 1, N(0, start_variance I), the rows of record.start_file, these clean rows and noise "
+    "(time `begin`), or draws what is NaN in them"),
+  SB_REAL(sample_options, begin, "0.9", 0, 0.999999, "",
+    "start: noised: time of stage 2 where rows with noise of variance sigma^2 (1 - begin) are; steps2 from there on"),
   SB_REAL(sample_options, start_variance, "1", 0, 1e12, "x^2", "variance of start: gauss"),
   {0}};
 
@@ -173,7 +176,8 @@ static sb_status open(sb_run *run) {
 
 static void close(sb_run *run) {
   two_stage *s = run->state;
-  void *const blocks[] = {s->data, s->noise, s->point, s->output, s->gradient, s->time};
+  void *const blocks[] = {s->data,     s->noise, s->point, s->output,
+                          s->gradient, s->time,  s->known, s->eta};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   for (int p = 0; p < PARTS; p++) sb_task_close(&s->task[p]);
   two_stage_fields_close(s);
@@ -224,7 +228,8 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
   const unsigned all = (1u << PARTS) - 1,
                  exact = (view.exact == ~0u ? deck_exact(s) : view.exact) & all;
   const int closed = exact == all && (view.exact == ~0u || view.draws < 0);
-  const int two = s->sample.start == START_STAGE1;
+  const int two = s->sample.start == START_STAGE1, begun = s->sample.start == START_NOISED,
+            deck = view.exact == ~0u;
   *n = two ? 2 : 1;
   if (most < *n) return sb_fail(SB_SYS, "two_stage: room for %d legs, %d needed", most, *n);
   if (exact && !s->exact) return sb_fail(SB_USE, "exact fields need data.law with a known density");
@@ -243,19 +248,21 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
                       .variance = s->reference.variance1,
                       .start = SB_START_ZERO,
                       .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0)};
-  *out = (sb_leg){.name = "stage2",
-                  .field = {.name = exact & 1u << PART_SCORE ? "exact score" : "learned score",
-                            .d = s->d,
-                            .self = s,
-                            .at = two_stage_at2,
-                            .eval = two_stage_drift2},
-                  .steps = s->sample.steps2,
-                  .variance = s->reference.variance2,
-                  .start = s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
-                  .start_variance = s->sample.start_variance,
-                  .start_key = sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
-                  .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
-                  .denoise = s->sample.final_denoise};
+  *out =
+      (sb_leg){.name = "stage2",
+               .field = {.name = exact & 1u << PART_SCORE ? "exact score" : "learned score",
+                         .d = s->d,
+                         .self = s,
+                         .at = begun ? two_stage_at_begun : two_stage_at2,
+                         .eval = begun ? two_stage_drift_begun : two_stage_drift2,
+                         .step = deck && s->sample.start == START_INPAINT ? two_stage_fill : NULL},
+               .steps = s->sample.steps2,
+               .variance = s->reference.variance2 * (begun ? 1 - s->sample.begin : 1),
+               .start = s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
+               .start_variance = s->sample.start_variance,
+               .start_key = sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
+               .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
+               .denoise = s->sample.final_denoise && s->sample.start != START_INPAINT};
   return SB_OK;
 }
 
@@ -264,6 +271,7 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
 static void law_at(const two_stage *s, int leg, double t, double *scale, double *variance) {
   const int first = s->sample.start == START_STAGE1 && leg == LEG_ONE;
   const double tau = s->reference.variance1, sigma2 = s->reference.variance2;
+  if (s->sample.start == START_NOISED) t = s->sample.begin + (1 - s->sample.begin) * t;
   *scale = first ? t : 1;
   *variance = first ? t * t * sigma2 + tau * t * (1 - t) : sigma2 * (1 - t);
 }
@@ -399,5 +407,6 @@ const sb_method sb_method_two_stage = {
     .density = density,
     .part = part,
     .shown = shown,
+    .started = two_stage_started,
     .remark = remark,
 };

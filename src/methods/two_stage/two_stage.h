@@ -7,7 +7,7 @@ enum { PART_SCORE, PART_RATIO, PARTS };
 enum { LEG_ONE, LEG_TWO };
 enum { MC_SHARED, MC_INDEPENDENT };
 enum { FORM_SCORE, FORM_ENDPOINT };
-enum { START_STAGE1, START_GAUSS, START_FILE };
+enum { START_STAGE1, START_GAUSS, START_FILE, START_NOISED, START_INPAINT };
 enum { PREDICT_NOISE, PREDICT_CLEAN };
 enum { SOURCE_AUTO, SOURCE_LEARNED, SOURCE_EXACT };
 
@@ -18,7 +18,7 @@ typedef struct reference_options {
 typedef struct sample_options {
   int64_t steps1, steps2, draws;
   int mode, drift_form, final_denoise, tweedie, start;
-  double start_variance;
+  double start_variance, begin;
 } sample_options;
 
 typedef struct field_options {
@@ -67,11 +67,16 @@ typedef struct two_stage {
   /* the view alive now */
   unsigned exact_parts;
   double t;
+  int64_t step;
   sb_tape *tape[PARTS]; /* forward only */
   float *x32, *y32;     /* [64, d] */
   monte_carlo mc;
   int64_t ess[ESS_BINS],
       ess_count[ESS_BINS]; /* sums of 2^32 ess / m, of particles, by fifth of stage 1 */
+
+  /* starts from a file */
+  double *known, *eta; /* [rows of this rank, d], NaN where not known; [d] */
+  int64_t known_first; /* its first particle                               */
 
   /* scratch of the losses: one tile */
   float *data, *noise, *point, *output, *gradient, *time;
@@ -99,6 +104,15 @@ void two_stage_score(two_stage *s, int rows, const double *x, double *score);
 void two_stage_logit(two_stage *s, int rows, const double *x, double *logit);
 sb_status two_stage_drift1_closed(void *self, int64_t first, int rows, const double *x, double *b);
 sb_status two_stage_drift2(void *self, int64_t first, int rows, const double *x, double *b);
+
+/* known.c */
+/* The method's `started`. */
+sb_status two_stage_started(sb_run *run, int64_t group, sb_particles *cloud);
+/* Stage 2 over [begin, 1] as a leg of unit time: preparation, drift per unit of it. */
+sb_status two_stage_at_begun(void *self, double t, int64_t step);
+sb_status two_stage_drift_begun(void *self, int64_t first, int rows, const double *x, double *b);
+/* A step of stage 2 that keeps what is known. */
+sb_status two_stage_fill(void *self, int64_t first, int rows, double *x);
 
 /* monte_carlo.c */
 sb_status two_stage_mc_open(two_stage *s);
