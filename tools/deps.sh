@@ -11,6 +11,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
+PATH=$PATH:/usr/sbin:/sbin # where daemons are
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # compiles [FLAGS...]: a program on standard input, by mpicc once it is there
@@ -69,6 +70,7 @@ prove               | has prove                    | perl                     | 
 wanted_long='
 SLURM               | has slurmctld                | slurm-wlm                | -              | slurm
 munge               | has munge                    | munge                    | -              | munge
+ssh server          | has dropbear                 | dropbear-bin             | -              | -
 ParaView            | has pvpython                 | paraview python3-paraview | paraview       | paraview+python
 Xvfb                | has Xvfb                     | xvfb xauth               | -              | xorg-server
 PyTorch             | python torch                 | python3-torch            | pytorch        | py-torch

@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
   sb_clock_start();
   sb_status s = sb_comm_start(&argc, &argv, &a.comm);
   if (!s) fail_on_purpose(a.comm);
-  if (!s) s = app_line_read(argc, argv, &a.line);
+  if (!s) s = sb_agree(a.comm, app_line_read(argc, argv, &a.line)); /* environments may differ */
   sb_log_start(a.comm ? a.comm->rank : 0, a.line.quiet);
   sb_about_start(argc, argv);
   if (!s) s = obey(&a);

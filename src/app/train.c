@@ -8,6 +8,17 @@
 /* --- Where to begin
  * ------------------------------------------------------------------------------------- */
 
+static void say_going_on(app *a, const char *path) {
+  sb_task *task[SB_MAX_TASKS];
+  const int n = a->method->tasks(&a->run, task, SB_MAX_TASKS);
+  char where[64] = "";
+  for (int i = n - 1; i >= 0; i--)
+    if (*task[i]->step < task[i]->options->steps)
+      snprintf(where, sizeof where, ": step %lld of network %s", (long long)*task[i]->step,
+               task[i]->name);
+  sb_say("going on from %s%s\n", path, where);
+}
+
 static sb_status take_up_newest(app *a) {
   char path[1024];
   SB_TRY(app_newest(a, path, sizeof path));
@@ -16,7 +27,7 @@ static sb_status take_up_newest(app *a) {
     return SB_OK;
   }
   SB_TRY(app_load(a, path));
-  sb_say("going on from %s\n", path);
+  say_going_on(a, path);
   return SB_OK;
 }
 
@@ -27,7 +38,7 @@ static sb_status take_up(app *a) {
   if (a->line.resume == RESUME_AUTO) return take_up_newest(a);
   if (!sb_path_exists(a->comm, path)) return sb_fail(SB_USE, "%s: no such checkpoint", path);
   SB_TRY(app_load(a, path));
-  sb_say("going on from %s\n", path);
+  say_going_on(a, path);
   return SB_OK;
 }
 

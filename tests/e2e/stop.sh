@@ -108,7 +108,7 @@ printf 'damage' | dd of=out/checkpoint.h5 bs=1 seek=$(($(wc -c <out/checkpoint.h
 is_status 0 "goes on" mpi 3 "$program" train "$deck" --resume
 ok "with one warning" [ "$(grep -c 'warning' "$output")" = 1 ]
 ok "that names the damage" grep -q '^sbridge: warning: out/checkpoint.h5: .*; the checkpoint before it is used' "$output"
-ok "from the checkpoint before" grep -q 'going on from out/checkpoint.1.h5' "$output"
+ok "from the checkpoint before" grep -q 'going on from out/checkpoint.1.h5: step 14 of network score' "$output"
 ok "the damaged one is set aside" [ -e out/checkpoint.damaged.h5 ]
 ok "half-written files are removed" [ ! -e out/x.json.part ]
 mkdir ../undamaged
