@@ -3,6 +3,8 @@
 # Choices on the command line, for instance `make CC=clang SAN=1 check`:
 #   CC=clang        the compiler below mpicc       CFLAGS=...   instead of -O2 -g
 #   SAN=1           address and undefined-behaviour sanitizers
+#   MPI=mpich       Debian's MPICH (mpicc.mpich, hdf5-mpich ...) instead of Open MPI; elsewhere whatever mpicc and h5pcc are
+#   FUZZ=1          with CC=clang: programs that search for bad input (tests/fuzz) instead of replaying what was found
 #   WERROR=1        warnings are errors            V=1          show the commands
 #   BUILD=folder    objects and programs go there  SOURCES=...  only these into the library
 # Each compiler and SAN has a folder of its own, and other flags build everything anew.
@@ -30,27 +32,36 @@ else ifneq ($(filter-out clean help,$(goals)),)
 
 # ---- Compiler and libraries ----------------------------------------------------------------------------------------------
 
-MPICC  ?= mpicc
+MPI    ?= openmpi
 CFLAGS ?= -O2 -g
 ifeq ($(filter default undefined,$(origin CC))$(findstring mpi,$(CC)),)
   export OMPI_CC := $(CC)
+  export MPICH_CC := $(CC)
   variant := -$(notdir $(firstword $(CC)))
 endif
-BUILD ?= build$(variant)$(SAN:%=-san)
+BUILD ?= build$(patsubst %,-%,$(filter-out openmpi,$(MPI)))$(variant)$(SAN:%=-san)$(FUZZ:%=-fuzz)
+ifneq ($(MPI),openmpi) # everything below, the tests too, finds mpicc and mpirun of this MPI by their plain names
+  commands := $(abspath $(BUILD))/mpi
+  $(shell mkdir -p $(commands) && for c in mpicc mpirun h5pcc; do \
+     printf '\043!/bin/sh\nexec %s "$$@"\n' "$$(command -v $$c.$(MPI))" >$(commands)/$$c && chmod +x $(commands)/$$c; done)
+  export PATH := $(commands):$(PATH)
+  MPICC := $(commands)/mpicc
+endif
+MPICC ?= mpicc
 
 machine := $(shell $(MPICC) -dumpmachine 2>/dev/null)
 ifeq ($(machine),)
-  $(error no working $(MPICC) found: try `make deps`)
+  $(error no working $(MPICC) found: try `make deps` (other than Open MPI: `make deps-long`))
 endif
 
 package = $(shell pkg-config $1 2>/dev/null)
-hdf5 := $(or $(call package,--cflags --libs hdf5-openmpi),$(filter -I% -L% -l% -Wl% %.a %.so,$(shell h5pcc -show 2>/dev/null)))
+hdf5 := $(or $(call package,--cflags --libs hdf5-$(MPI)),$(filter -I% -L% -l% -Wl% %.a %.so,$(shell PATH='$(PATH)' h5pcc -show 2>/dev/null)))
 ifeq ($(hdf5),)
-  $(error no parallel HDF5 found, by neither `pkg-config hdf5-openmpi` nor `h5pcc -show`: try `make deps`)
+  $(error no parallel HDF5 found, by neither `pkg-config hdf5-$(MPI)` nor `h5pcc -show`: try `make deps`)
 endif
 blas      := $(or $(call package,--cflags --libs openblas),-lopenblas)
 lapacke   := $(or $(call package,--cflags --libs lapacke),-llapacke)
-scalapack := $(or $(filter -L% -lscalapack%,$(call package,--libs scalapack-openmpi)),-lscalapack)
+scalapack := $(or $(filter -L% -lscalapack%,$(call package,--libs scalapack-$(MPI))),-lscalapack)
 yaml      := $(or $(call package,--cflags --libs yaml-0.1),-lyaml)
 
 libraries := $(hdf5) $(scalapack) $(lapacke) $(blas) $(yaml) -lm
@@ -60,7 +71,8 @@ includes  := -D_GNU_SOURCE -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR:%=-Werror)
 sanitize := $(SAN:%=-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 exact    := -ffp-contract=off
-compile   = $(MPICC) -std=c11 $(includes) $(CPPFLAGS) $(CFLAGS) $(warnings) $(exact) $1 $(sanitize) -MMD -MP -c -o $@ $<
+cover    := $(FUZZ:%=-fsanitize=fuzzer-no-link)
+compile   = $(MPICC) -std=c11 $(includes) $(CPPFLAGS) $(CFLAGS) $(warnings) $(exact) $1 $(sanitize) $(cover) -MMD -MP -c -o $@ $<
 link      = $(MPICC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(libs) $(LDLIBS)
 
 # ---- Files ---------------------------------------------------------------------------------------------------------------
@@ -83,13 +95,16 @@ objects := $(call object,$(filter-out src/app/main.c $(kernels),$(SOURCES))) \
 library := $(BUILD)/libsbridge.a
 program := $(patsubst src/app/main.c,$(BUILD)/sbridge,$(wildcard src/app/main.c))
 tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t_*.c))
+fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/f_*.c))
 benches := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/b_*.c))
 
-.PHONY: all run demo check check-long bench lint format install uninstall
+.PHONY: all fuzzers run demo check check-long bench lint format install uninstall
 .DELETE_ON_ERROR:
 .PRECIOUS: $(BUILD)/obj/tests/%.o
 
 all: $(program) $(library)  ## the program and the library (default)
+
+fuzzers: $(fuzzers)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-5s %s\n' $1 $@)
@@ -128,6 +143,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(library)
 	$(call say,LINK)
 	$(Q)mkdir -p $(@D) && $(call link)
 
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(if $(FUZZ),,$(BUILD)/obj/tests/fuzz/replay.o) $(library)
+	$(call say,LINK)
+	$(Q)mkdir -p $(@D) && $(call link) $(FUZZ:%=-fsanitize=fuzzer)
+
 -include $(patsubst %.o,%.d,$(objects) $(call object,src/app/main.c) $(wildcard $(BUILD)/obj/tests/*/*.o))
 
 # Small files that are written only when their content changes: how everything is compiled, what the library consists of,
@@ -142,7 +161,7 @@ $(BUILD)/contents: FORCE
 	@echo $(objects) | { $(update); }
 
 $(BUILD)/version.h: FORCE
-	@printf '#define SB_%s "%s"\n' VERSION '$(VERSION)' CFLAGS '$(strip $(CFLAGS) $(exact) $(sanitize))' \
+	@printf '#define SB_%s "%s"\n' VERSION '$(VERSION)' CFLAGS '$(strip $(CFLAGS) $(exact) $(sanitize) $(cover))' \
 	   GIT "$$(git describe --always --dirty 2>/dev/null || echo unknown)" \
 	   COMPILER "$$($(MPICC) --version | head -n 1)" | { $(update); }
 
@@ -156,7 +175,7 @@ cores  = $(shell n=$$(lscpu -p=Core,Socket 2>/dev/null | grep -v '^\#' | sort -u
 NP     = $(cores)
 PYTHON = $(shell tools/python.sh)
 mpirun = OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1 $(SAN:%=ASAN_OPTIONS=detect_leaks=0) \
-         mpirun $(shell test $(NP) -le $(cores) || echo --oversubscribe) -n $(NP)
+         $(shell test $(NP) -le $(cores) || echo OMPI_MCA_rmaps_base_oversubscribe=1) mpirun -n $(NP)
 tested = BUILD='$(BUILD)' PYTHON='$(PYTHON)' tests/all
 
 run: all    ## run DECK=input/name.yml on NP=n ranks (default: one per core), with more options in ARGS
@@ -167,11 +186,11 @@ demo: all   ## learn a bridge onto a ring, sample it, plot it
 	$(mpirun) $(BUILD)/sbridge run input/ring.yml --overwrite
 	$(PYTHON) tools/plot.py output/ring
 
-check: all $(tests)  ## lint and all tests of less than five minutes; needs two cores
+check: all $(tests) $(fuzzers)  ## lint and all tests of less than five minutes; needs two cores
 	@$(tested) tests/lint.sh $(sort $(wildcard tests/unit/t_*.c)) \
 	   $(sort $(wildcard $(foreach folder,equal science e2e,tests/$(folder)/*.sh tests/$(folder)/*.py)))
 
-check-long: all $(tests)  ## slow science, SLURM, several hosts, ParaView, fuzzing, sanitizers, valgrind
+check-long: all $(tests) $(fuzzers)  ## slow science, SLURM, several hosts, ParaView, fuzzing, sanitizers, valgrind
 	@$(tested) $(sort $(wildcard tests/long/*.sh tests/long/*.py))
 
 bench: all $(benches)  ## speed against the machine, PyTorch and raw MPI-IO, into build/bench.json; < 5 minutes on 2 cores
@@ -187,17 +206,36 @@ format:     ## set src/ and tests/ as .clang-format says
 
 to = $(DESTDIR)$(PREFIX)
 
-install: all  ## into PREFIX=/usr/local, below DESTDIR: bin/sbridge, the library, headers, sbridge.pc
-	install -d $(to)/bin $(to)/lib/pkgconfig $(to)/include/sb
+share  := $(to)/share
+module := sbridge/modulefiles/sbridge/$(VERSION)
+itself  = OMPI_MCA_ess_singleton_isolated=1 $(program)
+
+$(BUILD)/sbridge.1: tools/packaging/man.awk $(program)
+	$(Q)$(itself) help >$@.help && awk -v version='$(VERSION)' \
+	   -v date="$$(git log -1 --format=%cs 2>/dev/null || date -r CITATION.cff +%F)" -f $< $@.help >$@
+
+$(BUILD)/completion.bash: tools/packaging/completion.awk $(program)
+	$(Q)$(itself) help >$@.help && $(itself) help keys >>$@.help && awk -f $< $@.help >$@
+
+$(BUILD)/modulefile: tools/packaging/modulefile.in FORCE
+	$(Q)sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g' $< | { $(update); }
+
+install: all $(BUILD)/sbridge.1 $(BUILD)/completion.bash $(BUILD)/modulefile  ## program, library, manual … into PREFIX=/usr/local, below DESTDIR
+	install -d $(to)/bin $(to)/lib/pkgconfig $(to)/include/sb $(share)/man/man1 $(share)/bash-completion/completions \
+	   $(share)/$(dir $(module))
 	install $(program) $(to)/bin
 	install -m 644 $(library) $(to)/lib
 	install -m 644 include/sb/*.h $(to)/include/sb
+	install -m 644 $(BUILD)/sbridge.1 $(share)/man/man1
+	install -m 644 $(BUILD)/completion.bash $(share)/bash-completion/completions/sbridge
+	install -m 644 $(BUILD)/modulefile $(share)/$(module)
 	printf '%s\n' 'prefix=$(PREFIX)' '' 'Name: sbridge' 'Description: Schroedinger bridges on supercomputers' \
 	   'Version: $(VERSION)' 'Cflags: -I$${prefix}/include $(filter -I%,$(hdf5))' \
 	   'Libs: -L$${prefix}/lib -lsbridge $(libs)' >$(to)/lib/pkgconfig/sbridge.pc
 
 uninstall:  ## remove what install put there
-	rm -rf $(to)/bin/sbridge $(to)/lib/libsbridge.a $(to)/lib/pkgconfig/sbridge.pc $(to)/include/sb
+	rm -rf $(to)/bin/sbridge $(to)/lib/libsbridge.a $(to)/lib/pkgconfig/sbridge.pc $(to)/include/sb $(share)/sbridge \
+	   $(share)/man/man1/sbridge.1 $(share)/bash-completion/completions/sbridge
 
 endif
 

@@ -43,7 +43,7 @@ static sb_status lock(app *a) {
   char path[1024];
   SB_TRY(app_path(a, ".lock", path, sizeof path));
   for (int tries = 0; tries < 100; tries++) {
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) return sb_fail(SB_SYS, "%s: %s", path, strerror(errno));
     const int outcome = take_lock(fd);
     sb_status s = SB_OK;

@@ -108,6 +108,7 @@ static sb_status info_checkpoint(app *a) {
 
 static sb_status info_file(app *a) {
   sb_file *f;
+  SB_TRY(sb_file_probe(a->comm, a->line.input));
   SB_TRY(sb_file_open(a->comm, a->line.input, &f));
   const int checkpoint = sb_file_has(f, "/deck") && sb_file_has(f, "/numerics");
   const sb_status s = a->line.verify ? sb_file_verify(f) : SB_OK;

@@ -9,6 +9,7 @@ sb_status app_points_open(app *a, const char *path, app_points *out) {
   int rank = 0;
   sb_kind kind;
   *out = (app_points){.path = path};
+  SB_TRY(sb_file_probe(a->comm, path));
   SB_TRY(sb_file_open(a->comm, path, &out->file));
   sb_status s = sb_file_shape(out->file, "/x", &rank, shape, &kind);
   if (!s && (rank != 2 || shape[1] != raw))

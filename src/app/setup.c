@@ -212,6 +212,7 @@ sb_status app_start(app *a) {
   SB_TRY(app_stop_open(a));
   sb_beat("reading", "data", -1);
   const double began = sb_clock();
+  if (a->data_options.file[0]) SB_TRY(sb_file_probe(a->comm, a->data_options.file));
   SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
   sb_timer(SB_T_DATA, began);
   SB_TRY(app_check(a));

@@ -1,5 +1,6 @@
 /* The numbers of HDF5 files: every rank writes and reads its rows, in collective transfers through
  * the parallel handle. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,9 @@
 
 #define SLICE_BYTES \
   (INT64_C(1) << 30) /* of one rank in one transfer: MPI-IO counts bytes in an int */
+
+#define CHUNKS \
+  262144.0 /* of a dataset in one transfer, of which the library keeps a list of 250 bytes each */
 
 /* --- Which part of a dataset
  * ---------------------------------------------------------------------------- */
@@ -88,20 +92,36 @@ static H5T_conv_ret_t refuse(H5T_conv_except_t what, hid_t from, hid_t to, void 
   return H5T_CONV_ABORT;
 }
 
-/* All slices of a share. `slices` is the most that any rank has; a rank that fails goes on taking
+/* Rows of one transfer: no more than MPI-IO counts, and of a dataset in chunks no more than the
+ * library can keep a list of. The same on every rank. */
+static int64_t rows_at_once(hid_t set, const rows *r, sb_kind kind) {
+  const hid_t how = H5Dget_create_plist(set);
+  hsize_t chunk[4];
+  int64_t each = SLICE_BYTES / (r->width * sb_kind_bytes(kind)) + 1;
+  if (H5Pget_layout(how) == H5D_CHUNKED && H5Pget_chunk(how, r->rank, chunk) == r->rank) {
+    double across = 1; /* chunks that a row goes through */
+    for (int i = 1; i < r->rank; i++)
+      across *= ceil((double)r->shape[i] / fmin((double)chunk[i], (double)r->shape[i]));
+    const double most = fmax(1, floor(CHUNKS / across)) * (double)chunk[0];
+    if (most < (double)each) each = (int64_t)most;
+  }
+  H5Pclose(how);
+  return each;
+}
+
+/* A share in slices. `longest` is the most rows that any rank has; a rank that fails goes on taking
  * part. */
 static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int write, sb_kind kind,
-                                 const rows *r, int64_t first, int64_t count, int64_t slices,
+                                 const rows *r, int64_t first, int64_t count, int64_t longest,
                                  void *data) {
-  const int64_t bytes = r->width * sb_kind_bytes(kind), each = SLICE_BYTES / bytes + 1;
+  const int64_t bytes = r->width * sb_kind_bytes(kind), each = rows_at_once(set, r, kind);
   const hid_t how = H5Pcreate(H5P_DATASET_XFER);
   sb_status s = SB_OK;
   int refused = 0;
   H5Pset_dxpl_mpio(how, H5FD_MPIO_COLLECTIVE);
   H5Pset_type_conv_cb(how, refuse, &refused);
-  for (int64_t k = 0; k < slices; k++) {
-    int64_t at = k * each < count ? k * each : count;
-    const int64_t n = count - at < each ? count - at : each;
+  for (int64_t k = 0; k < longest; k += each) {
+    const int64_t at = k < count ? k : count, n = count - at < each ? count - at : each;
     void *part = n ? (char *)data + at * bytes : NULL;
     const char *why = transfer(set, write, sb_kind_type(kind), r, first + at, n, how, part);
     if (!why || s) continue;
@@ -115,11 +135,10 @@ static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int wr
   return s;
 }
 
-static int64_t slices_of(const rows *r, sb_kind kind, int64_t count) {
-  const int64_t bytes = r->width * sb_kind_bytes(kind);
-  if (!bytes) return 0;
-  const int64_t each = SLICE_BYTES / bytes + 1;
-  return (count + each - 1) / each;
+/* The most rows that any rank has; 0 where they are without numbers. Collective. */
+static sb_status longest_share(const sb_comm *c, const rows *r, int64_t count, int64_t *out) {
+  *out = r->width && r->count ? count : 0;
+  return sb_max_int(c, out, 1);
 }
 
 /* --- Writing
@@ -213,13 +232,13 @@ sb_status sb_file_put_all(sb_file *f, const sb_column *cols, int n) {
   SB_TRY(sb_h5_data(f));
   for (int i = 0; i < n; i++) {
     const rows r = rows_of(cols[i].rank, cols[i].shape, cols[i].merge);
-    int64_t slices = slices_of(&r, cols[i].kind, r.count ? cols[i].count : 0);
-    SB_TRY(sb_max_int(f->comm, &slices, 1));
-    if (slices == 0) continue; /* nothing in all: the library refuses to write it */
+    int64_t longest;
+    SB_TRY(longest_share(f->comm, &r, cols[i].count, &longest));
+    if (longest == 0) continue; /* nothing in all: the library refuses to write it */
     const hid_t set = open_dataset(f, cols[i].path, &s);
     SB_TRY(sb_h5_agree(f, s)); /* of the dataset before, too */
     s = transfer_slices(f, set, cols[i].path, 1, cols[i].kind, &r, cols[i].first, cols[i].count,
-                        slices, (void *)(uintptr_t)cols[i].data);
+                        longest, (void *)(uintptr_t)cols[i].data);
     if (!s) s = sb_fault(f->comm, "write");
     H5Dclose(set);
   }
@@ -263,15 +282,15 @@ sb_status sb_file_get(sb_file *f, const char *path, sb_kind kind, int64_t first,
   SB_TRY(sb_file_shape(f, path, &rank, shape, &stored));
   SB_TRY(sb_agree(f->comm, check_read(f, path, stored, kind, shape[0], first, count)));
   const rows r = rows_of(rank, shape, 1);
-  int64_t slices = slices_of(&r, kind, count);
-  SB_TRY(sb_max_int(f->comm, &slices, 1));
-  if (slices == 0) return SB_OK;
+  int64_t longest;
+  SB_TRY(longest_share(f->comm, &r, count, &longest));
+  if (longest == 0) return SB_OK;
   SB_TRY(sb_h5_data(f));
   sb_status s = SB_OK;
   const hid_t set = open_dataset(f, path, &s);
   s = sb_agree(f->comm, s);
   if (!s)
-    s = sb_agree(f->comm, transfer_slices(f, set, path, 0, kind, &r, first, count, slices, data));
+    s = sb_agree(f->comm, transfer_slices(f, set, path, 0, kind, &r, first, count, longest, data));
   if (set >= 0) H5Dclose(set);
   return s;
 }

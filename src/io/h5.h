@@ -61,6 +61,7 @@ typedef struct sb_h5_shape {
   int text; /* a string: no shape, no kind */
   sb_kind kind;
   int64_t shape[4];
+  int64_t stored; /* bytes in the file */
 } sb_h5_shape;
 /** Fails with SB_USE where there is no such dataset, naming those that exist. */
 sb_status sb_h5_shape_of(sb_file *f, const char *path, sb_h5_shape *out);

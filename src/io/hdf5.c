@@ -209,13 +209,8 @@ void sb_file_drop(sb_file *f) {
 /* Rank 0 looks first, so that what is wrong is said in plain words. */
 static sb_status look(sb_file *f) {
   struct stat what;
-  FILE *file = fopen(f->path, "rb");
-  const int absent = errno == ENOENT || errno == ENOTDIR;
-  if (!file) return sb_fail(absent ? SB_USE : SB_SYS, "%s: %s", f->path, strerror(errno));
-  const int known = fstat(fileno(file), &what);
-  fclose(file);
-  if (known != 0) return sb_fail(SB_SYS, "%s: %s", f->path, strerror(errno));
-  if (!S_ISREG(what.st_mode)) return sb_fail(SB_USE, "%s: is not a file", f->path);
+  SB_TRY(sb_file_local(f->path, &what));
+  if (access(f->path, R_OK) != 0) return sb_fail(SB_SYS, "%s: %s", f->path, strerror(errno));
   if (H5Fis_hdf5(f->path) <= 0)
     return sb_fail(SB_USE,
                    "%s: is not an HDF5 file (%lld bytes); tools/to_hdf5.py makes one of CSV, NPY, "

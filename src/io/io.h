@@ -4,6 +4,7 @@
 #ifndef SB_IO_IO_H
 #define SB_IO_IO_H
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "sb/file.h"
 #include "sb/recorder.h"
@@ -36,6 +37,9 @@ sb_status sb_text_of(char **out, const char *format, ...) __attribute__((format(
 /** The part of a path after its last slash. */
 const char *sb_base_name(const char *path);
 int sb_exists_local(const char *path);
+/** A file that can be read to its end, not a directory, pipe or device, before it is opened; what
+ * stat says of it. */
+sb_status sb_file_local(const char *path, struct stat *what);
 /** Brings what was written of a file, or the entries of the directory that holds it, to the disk.
  */
 sb_status sb_sync_local(const char *path);

@@ -53,6 +53,13 @@ int sb_exists_local(const char *path) {
   return stat(path, &what) == 0;
 }
 
+sb_status sb_file_local(const char *path, struct stat *what) {
+  if (stat(path, what) != 0)
+    return sb_fail(errno == ENOENT || errno == ENOTDIR ? SB_USE : SB_SYS, "%s: %s", path,
+                   strerror(errno));
+  return S_ISREG(what->st_mode) ? SB_OK : sb_fail(SB_USE, "%s: is not a file", path);
+}
+
 static sb_status sync_opened(const char *path, int flags) {
   const int fd = open(path, flags);
   int bad = fd < 0 || fsync(fd) != 0;
@@ -154,6 +161,7 @@ static sb_status make_directories(const char *path) {
 }
 
 static sb_status write_part(const char *part, const char *path, const char *text, int64_t length) {
+  unlink(part); /* of a run that was killed, or a link to somewhere else */
   FILE *f = fopen(part, "w");
   int bad = !f;
   if (!bad) bad = fwrite(text, 1, (size_t)length, f) != (size_t)length;
@@ -173,13 +181,9 @@ static sb_status write_text(const char *path, const char *text, int64_t length) 
 
 static sb_status read_text(const char *path, char **out, int64_t *length) {
   struct stat what;
-  FILE *f = fopen(path, "r");
-  sb_status s = SB_OK;
-  if (!f || fstat(fileno(f), &what) != 0)
-    s = sb_fail(errno == ENOENT || errno == ENOTDIR ? SB_USE : SB_SYS, "%s: %s", path,
-                strerror(errno));
-  else if (!S_ISREG(what.st_mode))
-    s = sb_fail(SB_USE, "%s: is not a file", path);
+  sb_status s = sb_file_local(path, &what);
+  FILE *f = s ? NULL : fopen(path, "r");
+  if (!s && !f) s = sb_fail(SB_SYS, "%s: %s", path, strerror(errno));
   if (!s) s = sb_mem_new(out, (int64_t)what.st_size + 1, 1, path);
   if (!s) {
     *length = (int64_t)fread(*out, 1, (size_t)what.st_size, f);

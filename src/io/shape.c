@@ -249,6 +249,13 @@ static int kind_of(hid_t type, sb_kind *kind) {
   return 1;
 }
 
+/* The bytes of the elements can be counted. */
+static int countable(int rank, const hsize_t *shape) {
+  double bytes = 8;
+  for (int i = 0; i < rank; i++) bytes *= shape[i] ? (double)shape[i] : 1;
+  return bytes < 9e18;
+}
+
 sb_status sb_h5_shape_of(sb_file *f, const char *path, sb_h5_shape *out) {
   *out = (sb_h5_shape){.rank = 0};
   const hid_t object = sb_h5_has(f->meta, path) ? H5Oopen(f->meta, path, H5P_DEFAULT) : -1;
@@ -263,6 +270,9 @@ sb_status sb_h5_shape_of(sb_file *f, const char *path, sb_h5_shape *out) {
       s = sb_fail(SB_USE, "%s: %s does not hold numbers", f->path, path);
     else if (!out->text && (rank < 1 || rank > 4))
       s = sb_fail(SB_USE, "%s: %s has %d dimensions, 1 to 4 are allowed", f->path, path, rank);
+    else if (!out->text && !countable(rank, shape))
+      s = sb_fail(SB_USE, "%s: %s has more elements than any table", f->path, path);
+    out->stored = (int64_t)H5Dget_storage_size(object);
     out->rank = rank;
     for (int i = 0; i < rank && i < 4; i++) out->shape[i] = (int64_t)shape[i];
     H5Sclose(space);

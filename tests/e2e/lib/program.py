@@ -26,7 +26,7 @@ TINY = TOP / "tests" / "equal" / "tiny.yml"
 AT_ONCE = 6  # programs that start together: starting is mostly waiting
 
 # Each rank's own status goes to a file, and mpirun sees 0: so it adds no words, and ends no rank before its time.
-RANK = '"$@"; echo $? >"$OMPI_MCA_orte_tmpdir_base/$OMPI_COMM_WORLD_RANK"'
+RANK = '"$@"; echo $? >"$OMPI_MCA_orte_tmpdir_base/${OMPI_COMM_WORLD_RANK:-$PMI_RANK}"'
 ALONE = {"OMPI_MCA_ess_singleton_isolated": "1"}  # one rank without mpirun needs no daemon
 
 count = failed = 0

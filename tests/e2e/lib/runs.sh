@@ -10,7 +10,7 @@ start() {
   ranks=$1
   shift
   rm -f pid.*
-  timeout -k 5 "$LIMIT" mpirun -n "$ranks" sh -c 'echo $$ >"pid.$OMPI_COMM_WORLD_RANK"; exec "$0" "$@"' "$program" "$@" \
+  timeout -k 5 "$LIMIT" mpirun -n "$ranks" sh -c 'echo $$ >"pid.${OMPI_COMM_WORLD_RANK:-$PMI_RANK}"; exec "$0" "$@"' "$program" "$@" \
     >"$SCRATCH/background" 2>&1 </dev/null &
   started=$!
 }
