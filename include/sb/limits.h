@@ -9,4 +9,7 @@
  *  All ranks of the node share it. */
 int64_t sb_memory_available(void);
 
+/** Lets this process open as many files as its hard limit says. Before MPI starts. */
+void sb_files_allow(void);
+
 #endif

@@ -1,7 +1,8 @@
 /* layer: base */
 /** What goes wrong on purpose, for tests: SB_POISON=WHAT:RANK:STEP in the environment. WHAT is
  *    gradient, loss, particle   this number of the rank is not finite in the step
- *    training, sampling         the rank gets signal USR1 before the step */
+ *    training, sampling         the rank gets signal USR1 before the step
+ *    checkpoint                 a parameter of the rank is not finite when the step is saved */
 #ifndef SB_POISON_H
 #define SB_POISON_H
 #include <stdint.h>

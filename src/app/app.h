@@ -74,7 +74,10 @@ typedef struct app_stop_state {
   int heed;        /* this rank looks for it: the output is this run's */
   double look;     /* when to look for it again */
   int by_file;
-  char why[256]; /* "" until all agreed */
+  double least_room; /* bytes on the disk, of which fewer end the run */
+  double measure;    /* when to measure them again */
+  double room;       /* too few bytes, 0: enough */
+  char why[256];     /* "" until all agreed */
 } app_stop_state;
 
 /* The lock on the output directory, of rank 0. */

@@ -7,6 +7,7 @@
 #include "sb/about.h"
 #include "sb/clock.h"
 #include "sb/dense.h"
+#include "sb/limits.h"
 #include "sb/log.h"
 #include "sb/mem.h"
 
@@ -47,6 +48,7 @@ int main(int argc, char **argv) {
   if (argc == 3 && !strcmp(argv[1], SB_PROBE)) return sb_file_probed(argv[2]);
   sb_blas_settle(argv);
   sb_clock_start();
+  sb_files_allow();
   sb_status s = sb_comm_start(&argc, &argv, &a.comm);
   if (!s) fail_on_purpose(a.comm);
   if (!s) s = sb_agree(a.comm, app_line_read(argc, argv, &a.line)); /* environments may differ */

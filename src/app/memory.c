@@ -13,6 +13,8 @@
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
+static double smaller(double a, double b) { return a < b ? a : b; }
+
 static double tracked(const app *a) {
   return (double)(a->record.particles < a->sample.n ? a->record.particles : a->sample.n);
 }
@@ -76,6 +78,12 @@ static double networks(const app *a) {
   return (double)a->method->bytes(&alone) * (double)(2 + a->checkpoint.keep) / 2;
 }
 
+/* The next save of a run: of networks, or of draws under way. */
+static double next_save(const app *a) {
+  const double width = a->run.data->d + a->run.data->raw;
+  return larger(networks(a) / (double)(2 + a->checkpoint.keep), 8 * (double)a->sample.n * width);
+}
+
 /* Of the command, one more checkpoint than are kept: the new one is written before an old one goes.
  */
 static double files(const app *a) {
@@ -121,6 +129,8 @@ static sb_status predict_disk(app *a) {
   int64_t there = present(a);
   const int64_t left = disk_room(a);
   SB_TRY(sb_max_int(a->comm, &there, 1));
+  /* A run that began with little room, and knew it, ends where it has even less. */
+  a->stop.least_room = smaller(1.5 * next_save(a), (double)left / 2);
   if (a->line.dry_run && left >= 0)
     sb_say("disk        about %.1f MB of files in %s, room for %.1f MB\n", bytes / 1e6,
            a->options.output, (double)left / 1e6);

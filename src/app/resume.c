@@ -123,9 +123,12 @@ sb_status app_finished(app *a, const char *name, const char *const *ignored, int
   if (!s) s = sb_file_open(a->comm, path, &f);
   if (!s) {
     s = app_ours(a, f, ignored, yes);
+    if (!s && *yes) s = sb_file_verify(f);
     sb_file_close(f);
   }
   if (s != SB_USE) return s;
+  *yes = 0;
+  sb_warn("%s; it is made anew", sb_message());
   sb_forget();
   return SB_OK;
 }

@@ -7,6 +7,7 @@
 #include "sb/clock.h"
 #include "sb/log.h"
 #include "sb/mem.h"
+#include "sb/poison.h"
 #include "sb/stop.h"
 #include "sb/watchdog.h"
 
@@ -88,6 +89,42 @@ static int all_blocks(app *a, int with_data, char (*layouts)[LAYOUT_SIZE], sb_bl
   return n;
 }
 
+/* A checkpoint that cannot be gone on with does not take the place of one that can. The numbers are
+ * the same on all ranks, or should be: each looks at its own. */
+static sb_status check_finite(const char *path, const sb_block *b, int n) {
+  for (; n-- > 0; b++) {
+    int64_t size = b->shape[0];
+    for (int i = 1; i < b->rank; i++) size *= b->shape[i];
+    if (strncmp(b->path, "/net/", 5) || b->kind != SB_KIND_F32) continue;
+    for (int64_t i = 0; i < size; i++)
+      if (!isfinite(((const float *)b->data)[i]))
+        return sb_fail(SB_BAD, "%s: number %lld of %s is %g: not a state to go on from", path,
+                       (long long)i, b->path, (double)((const float *)b->data)[i]);
+  }
+  return SB_OK;
+}
+
+/* Before a file is written: with rank and step. */
+static sb_status check_save(app *a, const char *path, const sb_block *blocks, int n) {
+  sb_task *task[SB_MAX_TASKS];
+  const int tasks = a->method->tasks(&a->run, task, SB_MAX_TASKS), rank = a->comm->rank;
+  for (int i = 0; i < tasks; i++)
+    if (sb_poison("checkpoint", rank, *task[i]->step)) task[i]->p[0] = NAN;
+  const sb_status s = check_finite(path, blocks, n);
+  char why[SB_MESSAGE_MAX];
+  if (!s) return s;
+  snprintf(why, sizeof why, "%s", sb_message());
+  sb_forget();
+  for (int i = 0; i < tasks; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "/net/%s/", task[i]->name);
+    if (strstr(why, name))
+      return sb_fail(s, "%s (rank %d, step %lld); earlier checkpoints stay", why, rank,
+                     (long long)*task[i]->step);
+  }
+  return sb_fail(s, "%s", why);
+}
+
 sb_status app_save(void *self) {
   app *a = self;
   char layouts[SB_MAX_TASKS][LAYOUT_SIZE], path[1024];
@@ -96,6 +133,7 @@ sb_status app_save(void *self) {
   const double began = sb_clock();
   sb_beat("writing", "checkpoint.h5", -1);
   const int n = all_blocks(a, 1, layouts, blocks);
+  SB_TRY_ALL(a->comm, check_save(a, path, blocks, n));
   SB_TRY(sb_checkpoint_write(a->comm, path, (int)a->checkpoint.keep, a->method->name, a->used,
                              a->parent, blocks, n));
   sb_stop_wrote(sb_timer(SB_T_OUTPUT, began) - began);
@@ -160,7 +198,9 @@ static sb_status load_blocks(app *a, sb_checkpoint *k) {
   if (memcmp(crc, a->run.data->crc, 16))
     return sb_fail(SB_USE, "%s was trained on other data (checksum %.16s, here %.16s)", k->path,
                    crc, a->run.data->crc);
-  return sb_checkpoint_load(k, blocks, all_blocks(a, 0, layouts, blocks));
+  const int n = all_blocks(a, 0, layouts, blocks);
+  SB_TRY(sb_checkpoint_load(k, blocks, n));
+  return sb_agree(a->comm, check_finite(k->path, blocks, n));
 }
 
 sb_status app_load(app *a, const char *path) {

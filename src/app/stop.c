@@ -12,7 +12,8 @@
 #include "sb/stop.h"
 #include "sb/watchdog.h"
 
-#define LOOK 1.0 /* seconds between looks for the file `stop` */
+#define LOOK    1.0 /* seconds between looks for the file `stop` */
+#define MEASURE 5.0 /* and for the room on the disk */
 #define FINISH \
   1.0 /* what ends within this time is not worth a stop; SB_FINISH in the environment (tests) */
 
@@ -78,6 +79,17 @@ void app_stop_close(app *a) {
   if (a->claim.held) unlink(a->stop.file); /* a stop that came too late */
 }
 
+/* While a checkpoint can still be written. */
+static int disk_is_low(app *a, double now) {
+  const double before = a->stop.measure;
+  if (now < before) return a->stop.room > 0;
+  a->stop.measure = now + MEASURE;
+  if (before == 0) return 0; /* the check before the run has just measured */
+  const double room = (double)sb_disk_free(sb_comm_self(), a->options.output);
+  a->stop.room = room >= 0 && room < a->stop.least_room ? room + 1 : 0;
+  return a->stop.room > 0;
+}
+
 int app_stop_asked(void *self) {
   app *a = self;
   if (sb_stop_urgent()) return STOP_NOW;
@@ -88,7 +100,7 @@ int app_stop_asked(void *self) {
     a->stop.by_file = access(a->stop.file, F_OK) == 0;
     a->stop.look = now + LOOK;
   }
-  return a->stop.by_file || sb_stop_due() ? STOP_SOON : STOP_NOT;
+  return a->stop.by_file || disk_is_low(a, now) || sb_stop_due() ? STOP_SOON : STOP_NOT;
 }
 
 /* The lowest rank that has a reason tells it to all. */
@@ -100,6 +112,9 @@ static sb_status agree_on_reason(app *a) {
     s = sb_fail(SB_EARLY, "time limit of %s", sb_stop_due());
   else if (a->stop.by_file)
     s = sb_fail(SB_EARLY, "file %s", a->stop.file);
+  else if (a->stop.room > 0)
+    s = sb_fail(SB_EARLY, "room for only %.1f MB in %s: make some", a->stop.room / 1e6,
+                a->options.output);
   s = sb_agree(a->comm, s);
   if (s != SB_EARLY) return s;
   snprintf(a->stop.why, sizeof a->stop.why, "%s", sb_message());

@@ -426,6 +426,34 @@ samples("samples in a row", "2 columns", t)
 samples("one sample", "at least 2", two[:1])
 samples("samples that are none", ["row 250, column 1"], np.where(np.arange(600).reshape(300, 2) == 501, np.nan, two))
 
+# --- Files that are no files, or promise more than they hold ---
+
+
+def promise(where, shape, **more):
+    def make(at):
+        with h5py.File(at / where, "a") as f:
+            f.pop("x", None)
+            x = f.create_dataset("x", shape, "f8", **more)
+            x.attrs["crc"] = "0" * 16
+
+    return make
+
+
+refused("a pipe for a deck", "deck.yml: is not a file", "train", "deck.yml", make=lambda at: os.mkfifo(at / "deck.yml"))
+refused("a pipe for a file", "x.h5: is not a file", "info", "x.h5", make=lambda at: os.mkfifo(at / "x.h5"))
+for shape, says in ((2**40, 2**20), "more elements"), ((2**32, 2), "most of it is not in the file"):
+    refused(f"{shape} numbers", says, "info", "x.h5", "--verify", make=promise("x.h5", shape, chunks=(1, 1)))
+    refused(
+        f"a table of {shape}",
+        "x.h5: ",
+        "train",
+        "tiny.yml",
+        "--set=data.law=none",
+        "--set=data.file=x.h5",
+        "--set=output=new",
+        make=promise("x.h5", shape, chunks=(1, 1)),
+    )
+
 # --- Results that exist ---
 for command, result in (
     ("run", "samples.h5"),

@@ -96,14 +96,17 @@ def check_hdf5(name, there):
 
 
 def check_parents(name, there):
-    with h5py.File(there / "samples.h5") as f:
-        about = dict(f["about"].attrs)
-    model = there / "checkpoint.h5"
-    ok(
-        about.get("parent", "").endswith("checkpoint.h5") and about["parent_crc"] == crc64(model.read_bytes()),
-        f"{name}: the draws name the checkpoint that they come from",
-        about.get("parent"),
-    )
+    model = crc64((there / "checkpoint.h5").read_bytes())
+    for path in sorted(there.glob("*.h5")):
+        if path.name.startswith("checkpoint"):
+            continue
+        with h5py.File(path) as f:
+            about = dict(f["about"].attrs)
+        ok(
+            about.get("parent", "").endswith("checkpoint.h5") and about["parent_crc"] == model,
+            f"{name}: {path.name} names the checkpoint that it comes from",
+            about.get("parent"),
+        )
 
 
 # --- Points -----------------------------------------------------------------------------------------------------------
