@@ -50,6 +50,8 @@ yaml() {
   header yaml.h $(flags --cflags yaml-0.1)
 }
 
+modules() { [ -n "${MODULESHOME-}" ] || [ -f /usr/share/modules/init/bash ] || [ -f /usr/share/lmod/lmod/init/bash ]; }
+
 # what              | looked for by                | Debian package           | module         | Spack spec
 needed='
 C compiler          | has cc                       | gcc libc6-dev            | gcc            | gcc
@@ -78,10 +80,14 @@ POT                 | python ot                    | python3-pot              | 
 scipy               | python scipy                 | python3-scipy            | python         | py-scipy
 clang               | has clang                    | clang                    | llvm           | llvm
 clang-format        | has clang-format             | clang-format             | llvm           | llvm
-AFL++               | has afl-fuzz                 | afl++                    | -              | aflplusplus
 valgrind            | has valgrind                 | valgrind                 | valgrind       | valgrind
 shellcheck          | has shellcheck               | shellcheck               | -              | shellcheck
 ip                  | has ip                       | iproute2                 | -              | iproute2
+MPICH               | has mpicc.mpich              | mpich libmpich-dev libhdf5-mpich-dev libscalapack-mpich-dev | - | mpich
+mandoc              | has mandoc                   | mandoc                   | -              | mandoc
+environment modules | modules                      | environment-modules      | -              | environment-modules
+buildah             | has buildah                  | buildah crun fakeroot    | -              | buildah
+mmdebstrap          | has mmdebstrap               | mmdebstrap               | -              | -
 '
 
 table=$needed
