@@ -3,8 +3,8 @@
 # Choices on the command line, for instance `make CC=clang SAN=1 check`:
 #   CC=clang        the compiler below mpicc       CFLAGS=...   instead of -O2 -g
 #   SAN=1           address and undefined-behaviour sanitizers
-#   MPI=mpich       Debian's MPICH (mpicc.mpich, hdf5-mpich ...) instead of Open MPI; elsewhere whatever mpicc and h5pcc are
-#   FUZZ=1          with CC=clang: programs that search for bad input (tests/fuzz) instead of replaying what was found
+#   MPI=mpich       Debian's MPICH (mpicc.mpich, hdf5-mpich) beside Open MPI; elsewhere it is what mpicc is
+#   FUZZ=1          with CC=clang: tests/fuzz searches for bad input instead of replaying what was found
 #   WERROR=1        warnings are errors            V=1          show the commands
 #   BUILD=folder    objects and programs go there  SOURCES=...  only these into the library
 # Each compiler and SAN has a folder of its own, and other flags build everything anew.
@@ -51,7 +51,7 @@ MPICC ?= mpicc
 
 machine := $(shell $(MPICC) -dumpmachine 2>/dev/null)
 ifeq ($(machine),)
-  $(error no working $(MPICC) found: try `make deps` (other than Open MPI: `make deps-long`))
+  $(error no working $(MPICC) found: try `make deps`, for MPICH `make deps-long`)
 endif
 
 package = $(shell pkg-config $1 2>/dev/null)
@@ -220,7 +220,8 @@ $(BUILD)/completion.bash: tools/packaging/completion.awk $(program)
 $(BUILD)/modulefile: tools/packaging/modulefile.in FORCE
 	$(Q)sed 's|@VERSION@|$(VERSION)|g; s|@PREFIX@|$(PREFIX)|g' $< | { $(update); }
 
-install: all $(BUILD)/sbridge.1 $(BUILD)/completion.bash $(BUILD)/modulefile  ## program, library, manual … into PREFIX=/usr/local, below DESTDIR
+install: $(BUILD)/sbridge.1 $(BUILD)/completion.bash $(BUILD)/modulefile
+install: all  ## program, library, manual and more into PREFIX=/usr/local, below DESTDIR
 	install -d $(to)/bin $(to)/lib/pkgconfig $(to)/include/sb $(share)/man/man1 $(share)/bash-completion/completions \
 	   $(share)/$(dir $(module))
 	install $(program) $(to)/bin

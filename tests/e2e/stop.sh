@@ -151,22 +151,37 @@ says "says how much" 'out: about [0-9.]* MB of files are to be written, the file
 ok "and writes nothing" [ ! -e out ]
 is_status 0 "a dry run" alone run "$deck" --dry-run
 for word in ranks memory disk time; do ok "tells $word" grep -q "^$word  " "$output"; done
-# shellcheck disable=SC2016 # for the inner shell
-full='mount -t tmpfs -o size=4m tmpfs . && cd "$PWD" || exit 77; "$@" & run=$!
-  while [ ! -s out/timing.csv ] && kill -0 $run; do sleep 0.1; done
-  dd if=/dev/zero of=filler bs=1k count=9000 2>/dev/null; wait $run; status=$?; rm -rf ../full; cp -r out ../full; exit $status'
-# shellcheck disable=SC2016 # for the inner shell
-leave='fallocate -l $(($(stat -fc "%a * %S" .) - $(stat -c %s out\/checkpoint.h5) * 5 \/ 4)) filler '
+cat >fill.sh <<'SH'
+# fill.sh HOW COMMAND...: in a file system of 4 MB, which the first two checkpoints leave full, or with room for one and a bit
+how=$1
+shift
+mount -t tmpfs -o size=4m tmpfs . && cd "$PWD" || exit 77
+"$@" &
+run=$!
+while [ ! -s out/checkpoint.1.h5 ] && kill -0 $run; do sleep 0.1; done
+[ "$how" = bit ] || dd if=/dev/zero of=filler bs=1k count=9000 2>/dev/null
+until [ "$how" = full ]; do # at a moment when no checkpoint is being written
+  file=$(stat -c '%i %s' out/checkpoint.h5)
+  if [ ! -e out/checkpoint.h5.part ]; then
+    fallocate -l $(($(stat -fc '%a * %S' .) - ${file#* } * 5 / 4)) filler
+    [ -e out/checkpoint.h5.part ] || [ "$file" != "$(stat -c '%i %s' out/checkpoint.h5)" ] || break
+    rm filler
+  fi
+done
+wait $run
+status=$?
+rm -rf ../full
+cp -r out ../full
+exit $status
+SH
 if unshare -m mount -t tmpfs -o size=4m tmpfs . 2>/dev/null; then
   mkdir small
   cd small || exit 1
-  is_status 3 "a disk that becomes full" unshare -m sh -c "$full" full timeout -k 5 "$LIMIT" mpirun -n 2 "$program" train "$deck" $endless
+  on_small_disk() { unshare -m sh ../fill.sh "$1" timeout -k 5 "$LIMIT" mpirun -n 2 "$program" train "$deck" $endless; }
+  is_status 3 "a disk that becomes full" on_small_disk full
   says "says so" 'out/(checkpoint.h5|history.csv|timing.csv): '
   ok "the earlier checkpoint is whole" "$program" info ../full/checkpoint.h5 --verify
-  # The filler leaves as much as one checkpoint takes, and a bit.
-  # shellcheck disable=SC2016 # for the inner shell
-  little=$(echo "$full" | sed "s/dd if.*k count=9000 /$leave/")
-  is_status 75 "a disk with little room left" unshare -m sh -c "$little" little timeout -k 5 "$LIMIT" mpirun -n 2 "$program" train "$deck" $endless
+  is_status 75 "a disk with little room left" on_small_disk bit
   says "is stopped in time" 'stopped after step .*[(]room for only 0.[0-9] MB in out: make some[)]; saved in out/checkpoint.h5'
   ok "the last checkpoint is whole" "$program" info ../full/checkpoint.h5 --verify
 else

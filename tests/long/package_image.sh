@@ -34,7 +34,9 @@ fi
 LIMIT=1200 is_status 0 "the image builds" build -t localhost/sbridge -f tools/packaging/Dockerfile --build-arg BASE="$base" .
 is_status 0 "it says what it is" within sbridge --version
 ok "with MPI" grep -q '^mpi  *Open MPI' "$output"
-is_status 0 "it runs on two ranks" within sh -c 'cd /tmp && printf "data: {law: ring6, n: 500}\noutput: out\ntrain: {score: {steps: 20}, ratio: {steps: 20}}\nsample: {n: 100, steps1: 5, steps2: 5}\n" >a.yml && mpirun --oversubscribe -n 2 sbridge run a.yml'
+# shellcheck disable=SC2016 # for the shell in the container
+is_status 0 "it runs on two ranks" within sh -c 'cd /tmp && echo "$1" >a.yml && mpirun --oversubscribe -n 2 sbridge run a.yml' sh \
+  '{data: {law: ring6, n: 500}, output: out, train: {steps: 20}, sample: {n: 100, steps1: 5, steps2: 5}}'
 ok "to the end" grep -q 'sliced_w2\|energy_distance' "$output"
 is_status 0 "with its manual" within test -s /usr/local/share/man/man1/sbridge.1
 done_testing
