@@ -66,7 +66,7 @@ yaml      := $(or $(call package,--cflags --libs yaml-0.1),-lyaml)
 
 libraries := $(hdf5) $(scalapack) $(lapacke) $(blas) $(yaml) -lm
 libs      := $(filter-out -I%,$(libraries))
-includes  := -D_GNU_SOURCE -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -I%,$(libraries))))
+includes  := -D_GNU_SOURCE -DH5_USE_110_API -Iinclude $(patsubst -I%,-isystem %,$(sort $(filter -I%,$(libraries))))
 
 warnings := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla $(WERROR:%=-Werror)
 sanitize := $(SAN:%=-O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined)

@@ -179,6 +179,7 @@ static sb_status agree_on_kernels(app *a) {
 sb_status app_open(app *a) {
   SB_TRY(agree_on_kernels(a));
   SB_TRY_ALL(a->comm, read_input(a));
+  if (!a->options.output[0]) return sb_fail(SB_USE, "output: names no directory for the results");
   sb_about_deck(a->used);
   sb_about_blas(sb_blas_library(), sb_blas_core());
   a->steps_left = a->line.stop_after;

@@ -110,6 +110,7 @@ deck(
 )
 deck("a key given twice", ["key 'seed' is given twice", "first in line"], tiny + "seed: 4\n")
 deck("a tab", "a tab", "data:\n\tlaw: ring6\n")
+deck("no directory for results", "output: names no directory", tiny.replace("output: out", 'output: ""'))
 deck("an empty deck", "no key in this deck", "")
 deck("comments only", "no key in this deck", "# nothing\n\n")
 deck("a list", "this is a list", "- seed\n- 3\n")
