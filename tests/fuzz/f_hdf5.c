@@ -304,8 +304,8 @@ static void change(hid_t file, input *in) {
       if (set >= 0) {
         const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
         const double count = (double)H5Sget_simple_extent_npoints(space);
-        if (count * (double)H5Tget_size(type) <= sizeof values && H5Tis_variable_str(type) <= 0 &&
-            H5Tget_class(type) != H5T_VLEN)
+        if (count >= 0 && count * (double)H5Tget_size(type) <= sizeof values &&
+            H5Tis_variable_str(type) <= 0 && H5Tget_class(type) != H5T_VLEN)
           H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
         H5Sclose(space);
         H5Tclose(type);
