@@ -268,6 +268,15 @@ static void put_attribute(hid_t file, const char *name, input *in) {
   H5Oclose(object);
 }
 
+/* Elements, of which there may be more than the library can count. */
+static double counted(hid_t space) {
+  hsize_t shape[H5S_MAX_RANK];
+  const int rank = H5Sget_simple_extent_dims(space, shape, NULL);
+  double count = 1;
+  for (int i = 0; i < rank; i++) count *= (double)shape[i];
+  return count;
+}
+
 static void change(hid_t file, input *in) {
   const unsigned k = next(in);
   const char *name = PICK(objects, next(in)), *other = PICK(objects, k / 8);
@@ -303,8 +312,7 @@ static void change(hid_t file, input *in) {
       memset(values, byte, sizeof values);
       if (set >= 0) {
         const hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-        const double count = (double)H5Sget_simple_extent_npoints(space);
-        if (count >= 0 && count * (double)H5Tget_size(type) <= sizeof values &&
+        if (counted(space) * (double)H5Tget_size(type) <= sizeof values &&
             H5Tis_variable_str(type) <= 0 && H5Tget_class(type) != H5T_VLEN)
           H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
         H5Sclose(space);
