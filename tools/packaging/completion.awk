@@ -4,7 +4,7 @@
 /^(commands|options|methods|signals)/ || /^  key / { section = $1 }
 section == "commands" && /^  [a-z]/ { commands = commands " " $1 }
 section == "options" && match($0, /^  --[a-z-]+/) { options = options " " substr($0, 3, RLENGTH - 2) }
-section == "key" && /^  [a-z][a-z0-9_.]+ / && $1 != "key" { keys = keys " " $1 }
+section == "key" && /^  [a-z][a-z0-9_.]+ / && $1 != "key" && !known[$1]++ { keys = keys " " $1 }
 
 END {
   print "# bash completion for sbridge\n"
