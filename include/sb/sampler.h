@@ -24,6 +24,9 @@ typedef struct sb_field {
   /** One whole step in place of Euler-Maruyama's, its noise included: x [rows, d] to x. NULL: Euler-Maruyama. Those who
    *  watch are still shown b of eval. */
   sb_status (*step)(void *self, int64_t first, int rows, double *x);
+  /** Called with x [rows, d] after every move, denoising included, at the time t that it led to: for coordinates that
+   *  are not free. NULL: all are. */
+  void (*after)(void *self, int64_t first, int rows, double t, double *x);
   /** Where particles begin (SB_START_OWN): x [rows, d]. */
   sb_status (*begin)(void *self, int64_t first, int rows, double *x);
   const char *likely; /**< cause of numbers that are not finite, for the message; NULL: time step or a poor field */

@@ -150,6 +150,7 @@ sb_status app_check(app *a);
 /* start.c: the table that stage 2 starts from. Check and from are collective; the latter fills the
  * cloud with starting points. */
 int app_starts_from_file(const app *a);
+int app_starts_inpaint(const app *a);
 sb_status app_start_check(app *a);
 sb_status app_start_from(app *a, sb_particles *cloud);
 

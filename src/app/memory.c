@@ -30,7 +30,8 @@ static double sampling(const app *a) {
   /* At the end the table is laid out for pictures: x, x3 or projection, coordinates. */
   const double table =
       8 * share * (2 * data->raw + 3 + (data->raw > 3 ? data->raw : 0)) + 8 * kept * data->raw;
-  return cloud + (double)sb_recorder_bytes(&o, (int64_t)seen) + table;
+  const double known = app_starts_inpaint(a) ? 8 * share * data->d : 0;
+  return cloud + known + (double)sb_recorder_bytes(&o, (int64_t)seen) + table;
 }
 
 static double grid(const app *a) {

@@ -11,8 +11,10 @@ static int starts(const app *a, const char *how) {
   return start && !strcmp(start, how);
 }
 
+int app_starts_inpaint(const app *a) { return starts(a, "inpaint"); }
+
 int app_starts_from_file(const app *a) {
-  return starts(a, "file") || starts(a, "noised") || starts(a, "inpaint");
+  return starts(a, "file") || starts(a, "noised") || app_starts_inpaint(a);
 }
 
 /* Rows of the table before those that particle i starts from. With sample.blend each pair of rows
@@ -62,7 +64,7 @@ sb_status app_start_from(app *a, sb_particles *cloud) {
   double *rows = NULL, *x = NULL;
   SB_TRY(app_start_check(a));
   SB_TRY(app_points_open(a, a->record.start_file, &p));
-  p.gaps = starts(a, "inpaint");
+  p.gaps = app_starts_inpaint(a);
   sb_status s = SB_NEW(&rows, count * raw, "rows of starting points");
   if (!s) s = SB_NEW(&x, cloud->count * raw, "starting points");
   s = sb_agree(a->comm, s);

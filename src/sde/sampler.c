@@ -82,9 +82,13 @@ static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_partic
     double *x = cloud->x + i * cloud->d;
     const double *b = cloud->b + i * cloud->d;
     for (int j = 0; j < size; j++) x[j] += h * b[j];
-    if (!noisy) continue;
-    sb_noise_normals(leg->path_key, cloud->first + i, rows, (uint32_t)step, cloud->d, noise);
-    for (int j = 0; j < size; j++) x[j] += sigma * (double)noise[j];
+    if (noisy) {
+      sb_noise_normals(leg->path_key, cloud->first + i, rows, (uint32_t)step, cloud->d, noise);
+      for (int j = 0; j < size; j++) x[j] += sigma * (double)noise[j];
+    }
+    if (leg->field.after)
+      leg->field.after(leg->field.self, cloud->first + i, rows,
+                       (double)(step + 1) / (double)leg->steps, x);
   }
 }
 

@@ -41,8 +41,8 @@ sb_status two_stage_at1(void *self, double t, int64_t step) {
 
 sb_status two_stage_at2(void *self, double t, int64_t step) {
   two_stage *s = self;
+  (void)step;
   s->t = t;
-  s->step = step;
   if (s->tape[PART_SCORE]) sb_tape_time(s->tape[PART_SCORE], t);
   return is_exact(s, PART_SCORE) ? sb_exact_at(s->exact, t) : SB_OK;
 }

@@ -5,8 +5,7 @@
  * the same two rows share eps (interpolation). The leg's own time runs over [0, 1].
  * inpaint: coordinates that are NaN are drawn, the others are put back after each step as the
  * reference would have them, known + (sigma2 (1 - t))^(1/2) eta, with one eta for all times. This
- * follows what is known, but is no exact draw of the rest given it (a correlation of .9 comes out
- * as about .6: tests/science/starts.py). */
+ * follows what is known, but is no exact draw of the rest given it: see tests/science/starts.py. */
 #include <math.h>
 #include <string.h>
 
@@ -14,15 +13,15 @@
 #include "sb/noise.h"
 #include "two_stage.h"
 
-/* Noise of a particle's start; particles of a group share it. */
-static void start_noise(const two_stage *s, int64_t index, double *z) {
-  sb_noise_normals64(sb_noise_key(s->run->seed, SB_FOR_START, LEG_TWO, 1), index, 1, 0, s->d, z);
+static uint64_t start_key(const two_stage *s) {
+  return sb_noise_key(s->run->seed, SB_FOR_START, LEG_TWO, 1);
 }
 
 static void noised(two_stage *s, int64_t group, sb_particles *cloud) {
   const double root = sqrt(s->reference.variance2 * (1 - s->sample.begin));
+  const uint64_t key = start_key(s);
   for (int64_t i = 0; i < cloud->count; i++) {
-    start_noise(s, (cloud->first + i) / group, s->eta);
+    sb_noise_normals64(key, (cloud->first + i) / group, 1, 0, s->d, s->eta);
     for (int j = 0; j < s->d; j++) cloud->x[i * s->d + j] += root * s->eta[j];
   }
 }
@@ -41,33 +40,38 @@ static sb_status known_rows(two_stage *s, const sb_particles *cloud) {
   return SB_OK;
 }
 
-/* Known coordinates of rows first .. at time t; where they are not, x stays, or is the noise alone
- * at the start. */
-static void put_back(const two_stage *s, int64_t first, int64_t rows, double t, double *x) {
+void two_stage_put_back(void *self, int64_t first, int rows, double t, double *x) {
+  const two_stage *s = self;
   const double root = sqrt(s->reference.variance2 * (1 - t));
   const double *known = s->known + (first - s->known_first) * s->d;
-  for (int64_t i = 0; i < rows; i++, x += s->d, known += s->d) {
-    start_noise(s, first + i, s->eta);
-    for (int j = 0; j < s->d; j++) {
-      if (!isnan(known[j]))
-        x[j] = known[j] + root * s->eta[j];
-      else if (t == 0)
-        x[j] = root * s->eta[j];
-    }
+  sb_noise_normals64(start_key(s), first, rows, 0, s->d, s->eta);
+  for (int j = 0; j < rows * s->d; j++)
+    if (!isnan(known[j])) x[j] = known[j] + root * s->eta[j];
+}
+
+/* Known coordinates with their noise, noise alone where nothing is known. */
+static void inpainted(two_stage *s, sb_particles *cloud) {
+  const int64_t n = cloud->count * s->d;
+  const double root = sqrt(s->reference.variance2);
+  for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
+    const int rows = (int)(cloud->count - i < SB_BLOCK ? cloud->count - i : SB_BLOCK);
+    sb_noise_normals64(start_key(s), cloud->first + i, rows, 0, s->d, cloud->x + i * s->d);
   }
+  for (int64_t j = 0; j < n; j++)
+    cloud->x[j] = (isnan(s->known[j]) ? 0 : s->known[j]) + root * cloud->x[j];
 }
 
 sb_status two_stage_started(sb_run *run, int64_t group, sb_particles *cloud) {
   two_stage *s = run->state;
   sb_status status = SB_OK;
   if (s->sample.start != START_NOISED && s->sample.start != START_INPAINT) return SB_OK;
-  if (!s->eta) status = SB_NEW(&s->eta, s->d, "noise of a start");
+  if (!s->eta) status = SB_NEW(&s->eta, (int64_t)SB_BLOCK * s->d, "noise of a start");
   if (!status && s->sample.start == START_INPAINT) status = known_rows(s, cloud);
   SB_TRY_ALL(run->comm, status);
   if (s->sample.start == START_NOISED)
     noised(s, group, cloud);
   else
-    put_back(s, cloud->first, cloud->count, 0, cloud->x);
+    inpainted(s, cloud);
   return SB_OK;
 }
 
@@ -81,25 +85,5 @@ sb_status two_stage_drift_begun(void *self, int64_t first, int rows, const doubl
   const two_stage *s = self;
   SB_TRY(two_stage_drift2(self, first, rows, x, b));
   for (int i = 0; i < rows * s->d; i++) b[i] *= 1 - s->sample.begin;
-  return SB_OK;
-}
-
-/* A step of stage 2, the last one with its denoising, after which known coordinates are put back.
- */
-sb_status two_stage_fill(void *self, int64_t first, int rows, double *x) {
-  two_stage *s = self;
-  const int64_t steps = s->sample.steps2;
-  const double h = 1 / (double)steps, root = sqrt(s->reference.variance2 * h);
-  const int last = s->step == steps - 1, n = rows * s->d;
-  SB_TRY(two_stage_drift2(s, first, rows, x, s->mc.score));
-  for (int j = 0; j < n; j++) x[j] += h * s->mc.score[j];
-  sb_noise_normals(sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0), first, rows,
-                   (uint32_t)s->step, s->d, s->noise);
-  for (int j = 0; j < n; j++) x[j] += root * (double)s->noise[j];
-  if (last && s->sample.final_denoise) {
-    SB_TRY(two_stage_drift2(s, first, rows, x, s->mc.score));
-    for (int j = 0; j < n; j++) x[j] += h * s->mc.score[j];
-  }
-  put_back(s, first, rows, last ? 1 : (double)(s->step + 1) / (double)steps, x);
   return SB_OK;
 }

@@ -228,8 +228,7 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
   const unsigned all = (1u << PARTS) - 1,
                  exact = (view.exact == ~0u ? deck_exact(s) : view.exact) & all;
   const int closed = exact == all && (view.exact == ~0u || view.draws < 0);
-  const int two = s->sample.start == START_STAGE1, begun = s->sample.start == START_NOISED,
-            deck = view.exact == ~0u;
+  const int two = s->sample.start == START_STAGE1, begun = s->sample.start == START_NOISED;
   *n = two ? 2 : 1;
   if (most < *n) return sb_fail(SB_SYS, "two_stage: room for %d legs, %d needed", most, *n);
   if (exact && !s->exact) return sb_fail(SB_USE, "exact fields need data.law with a known density");
@@ -248,21 +247,20 @@ static sb_status legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) 
                       .variance = s->reference.variance1,
                       .start = SB_START_ZERO,
                       .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_ONE, 0)};
-  *out =
-      (sb_leg){.name = "stage2",
-               .field = {.name = exact & 1u << PART_SCORE ? "exact score" : "learned score",
-                         .d = s->d,
-                         .self = s,
-                         .at = begun ? two_stage_at_begun : two_stage_at2,
-                         .eval = begun ? two_stage_drift_begun : two_stage_drift2,
-                         .step = deck && s->sample.start == START_INPAINT ? two_stage_fill : NULL},
-               .steps = s->sample.steps2,
-               .variance = s->reference.variance2 * (begun ? 1 - s->sample.begin : 1),
-               .start = s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
-               .start_variance = s->sample.start_variance,
-               .start_key = sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
-               .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
-               .denoise = s->sample.final_denoise && s->sample.start != START_INPAINT};
+  *out = (sb_leg){.name = "stage2",
+                  .field = {.name = exact & 1u << PART_SCORE ? "exact score" : "learned score",
+                            .d = s->d,
+                            .self = s,
+                            .at = begun ? two_stage_at_begun : two_stage_at2,
+                            .eval = begun ? two_stage_drift_begun : two_stage_drift2,
+                            .after = s->sample.start == START_INPAINT ? two_stage_put_back : NULL},
+                  .steps = s->sample.steps2,
+                  .variance = s->reference.variance2 * (begun ? 1 - s->sample.begin : 1),
+                  .start = s->sample.start == START_GAUSS ? SB_START_GAUSS : SB_START_KEEP,
+                  .start_variance = s->sample.start_variance,
+                  .start_key = sb_noise_key(s->run->seed, SB_FOR_START, 0, 0),
+                  .path_key = sb_noise_key(s->run->seed, SB_FOR_PATH, LEG_TWO, 0),
+                  .denoise = s->sample.final_denoise};
   return SB_OK;
 }
 

@@ -67,7 +67,6 @@ typedef struct two_stage {
   /* the view alive now */
   unsigned exact_parts;
   double t;
-  int64_t step;
   sb_tape *tape[PARTS]; /* forward only */
   float *x32, *y32;     /* [64, d] */
   monte_carlo mc;
@@ -75,7 +74,7 @@ typedef struct two_stage {
       ess_count[ESS_BINS]; /* sums of 2^32 ess / m, of particles, by fifth of stage 1 */
 
   /* starts from a file */
-  double *known, *eta; /* [rows of this rank, d], NaN where not known; [d] */
+  double *known, *eta; /* [rows of this rank, d], NaN where not known; a tile */
   int64_t known_first; /* its first particle                               */
 
   /* scratch of the losses: one tile */
@@ -111,8 +110,8 @@ sb_status two_stage_started(sb_run *run, int64_t group, sb_particles *cloud);
 /* Stage 2 over [begin, 1] as a leg of unit time: preparation, drift per unit of it. */
 sb_status two_stage_at_begun(void *self, double t, int64_t step);
 sb_status two_stage_drift_begun(void *self, int64_t first, int rows, const double *x, double *b);
-/* A step of stage 2 that keeps what is known. */
-sb_status two_stage_fill(void *self, int64_t first, int rows, double *x);
+/* Puts back what is known, with its noise of time t: the field's `after`. */
+void two_stage_put_back(void *self, int64_t first, int rows, double t, double *x);
 
 /* monte_carlo.c */
 sb_status two_stage_mc_open(two_stage *s);
