@@ -63,6 +63,9 @@ typedef struct sb_method {
   void (*close)(sb_run *run);
   /** Networks to train, in order; returns their number. */
   int (*tasks)(sb_run *run, sb_task **out, int most);
+  /** Collective, between two networks: *next is the one of tasks() to train now, all that it needs made ready, or their
+   *  number when all are trained. What was done before is told from their steps alone. NULL: each once, in order. */
+  sb_status (*turn)(sb_run *run, int *next);
   /** What a checkpoint holds beside the networks (constants that a reader of the model needs); returns the number. */
   int (*blocks)(sb_run *run, sb_block *out, int most);
   /** Collective. Finds what is neither network nor constant of the deck (the scaling of a kernel), unless it is there

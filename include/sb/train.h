@@ -61,7 +61,14 @@ struct sb_task {
   const sb_train_options *options;
   uint64_t init_key, drop_key; /**< streams of initial parameters, of masks */
   int64_t held; /**< held-out rows */
+  /** Of networks that are trained again and again (sb_method.turn): so many times, each time anew by an optimiser that
+   *  takes options->steps steps; 0: once. Steps are counted through all rounds. */
+  int64_t rounds;
+  int64_t until;  /**< sb_train comes back when so many steps were taken; 0: all                    */
+  char title[24]; /**< on the screen; "": name */
   void *self;
+  /** Before step `step` (from 0) is taken. Collective. NULL: nothing to do. */
+  sb_status (*ready)(void *self, sb_task *task, int64_t step);
   /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward,
    *  once or several times,
    *  and returns the rows' part of that mean. Local. */
@@ -87,12 +94,19 @@ struct sb_task {
   int poison;      /**< tests: the next gradient goes bad                                    */
 };
 
+/** Steps of all rounds. */
+static inline int64_t sb_task_steps(const sb_task *task) {
+  return task->options->steps * (task->rounds > 1 ? task->rounds : 1);
+}
 /** Room for lines of the history. */
-int64_t sb_history_lines(const sb_train_options *o);
+int64_t sb_history_lines(const sb_train_options *o, int64_t rounds);
 sb_status sb_task_open(const sb_comm *c, sb_task *task);
 void sb_task_close(sb_task *task);
 /** Bytes that sb_task_open allocates on the rank of a node that holds what is shared. */
-int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o);
+int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o, int64_t rounds);
+/** Collective, before a round: a fresh optimiser and average, and initial parameters of a stream; key 0: the parameters
+ *  are those of the average. Doing it twice is doing it once. */
+void sb_task_renew(const sb_comm *c, sb_task *task, uint64_t key);
 /** Gradient of sum(dy * y) of the tape's last forward, added to the step's exact sum. For the loss function. */
 void sb_task_backward(sb_task *task, const float *dy);
 /** The parameters to sample with: best, average or last as the options say. */
@@ -116,9 +130,9 @@ typedef struct sb_train_hold {
   sb_status (*stop)(void *self, double left);
 } sb_train_hold;
 
-/** Collective. Takes the steps that are left; SB_EARLY, with the message "after step K of network NAME", when the
- *  control ends it first (a checkpoint is the caller's matter). A gradient or loss that is not finite: SB_BAD with
- *  rank, step and tensor; parameters and step are those before. */
+/** Collective. Takes the steps that are left (to task->until); SB_EARLY, with the message "after step K of network
+ *  NAME", when the control ends it first (a checkpoint is the caller's matter). A gradient or loss that is not finite:
+ *  SB_BAD with rank, step and tensor; parameters and step are those before. */
 sb_status sb_train(const sb_comm *c, sb_task *task, const sb_train_control *control);
 /** The same, with a hold (NULL: none). */
 sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *control, const sb_train_hold *hold);

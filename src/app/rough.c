@@ -24,7 +24,7 @@ static sb_status training(app *a, double *seconds) {
     SB_TRY(take_steps(a, task[i], 1));
     const double began = sb_clock();
     SB_TRY(take_steps(a, task[i], TRIAL - 1));
-    *seconds += (sb_clock() - began) / (TRIAL - 1) * (double)task[i]->options->steps;
+    *seconds += (sb_clock() - began) / (TRIAL - 1) * (double)sb_task_steps(task[i]);
   }
   return SB_OK;
 }

@@ -197,7 +197,7 @@ static void print_settings(const app *a) {
   sb_say(data->d == data->raw ? "\n" : " projected to %d\n", data->d);
   for (int i = 0; i < n; i++)
     sb_say("network     %s: %lld parameters, %lld steps of %lld rows\n", task[i]->name,
-           (long long)task[i]->net.parameters, (long long)task[i]->options->steps,
+           (long long)task[i]->net.parameters, (long long)sb_task_steps(task[i]),
            (long long)task[i]->options->batch);
   sb_say("machine     %d rank%s on %d node%s, kernels %s, BLAS core %s\n", a->comm->size,
          a->comm->size == 1 ? "" : "s", a->comm->nodes, a->comm->nodes == 1 ? "" : "s",

@@ -190,7 +190,7 @@ static sb_status load_blocks(app *a, sb_checkpoint *k) {
     char path[64];
     snprintf(path, sizeof path, "/history/%s", task[i]->name);
     *task[i]->lines = sb_checkpoint_rows(k, path);
-    if (*task[i]->lines > sb_history_lines(task[i]->options))
+    if (*task[i]->lines > sb_history_lines(task[i]->options, task[i]->rounds))
       return sb_fail(SB_USE, "%s: more history than this run has steps", k->path);
   }
   const sb_block check = {"/data/crc", "", SB_KIND_U8, 1, {16}, crc, NULL, 0};
@@ -229,9 +229,9 @@ sb_status app_load_trained(app *a) {
   SB_TRY(app_load(a, a->checkpoint_path));
   if (a->method->prepare) SB_TRY(a->method->prepare(&a->run));
   for (int i = 0; i < tasks; i++)
-    if (*task[i]->step < task[i]->options->steps)
+    if (*task[i]->step < sb_task_steps(task[i]))
       sb_warn("network %s of %s has %lld of %lld steps", task[i]->name, a->checkpoint_path,
-              (long long)*task[i]->step, (long long)task[i]->options->steps);
+              (long long)*task[i]->step, (long long)sb_task_steps(task[i]));
   return app_parent(a, a->parent);
 }
 

@@ -13,7 +13,7 @@ static void say_going_on(app *a, const char *path) {
   const int n = a->method->tasks(&a->run, task, SB_MAX_TASKS);
   char where[64] = "";
   for (int i = n - 1; i >= 0; i--)
-    if (*task[i]->step < task[i]->options->steps)
+    if (*task[i]->step < sb_task_steps(task[i]))
       snprintf(where, sizeof where, ": step %lld of network %s", (long long)*task[i]->step,
                task[i]->name);
   sb_say("going on from %s%s\n", path, where);
@@ -56,7 +56,7 @@ static int64_t steps_left(app *a) {
   sb_task *task[SB_MAX_TASKS];
   const int n = a->method->tasks(&a->run, task, SB_MAX_TASKS);
   int64_t left = 0;
-  for (int i = 0; i < n; i++) left += task[i]->options->steps - *task[i]->step;
+  for (int i = 0; i < n; i++) left += sb_task_steps(task[i]) - *task[i]->step;
   return left;
 }
 
@@ -88,7 +88,9 @@ static sb_status train_networks(app *a) {
   int restore = 0;
   for (int i = 0; i < n; i++) restore |= task[i]->options->on_nan == SB_NAN_RESTORE;
   if (restore && !is_saved(a)) SB_TRY(app_save(a));
-  for (int i = 0; i < n; i++) {
+  for (int i = 0;; i++) {
+    if (a->method->turn) SB_TRY(a->method->turn(&a->run, &i));
+    if (i >= n) break;
     const sb_status s = sb_train_on(a->comm, task[i], &control, &hold);
     if (may_go_back(task[i], s)) {
       SB_TRY(go_back(a, task[i]));

@@ -21,14 +21,27 @@ static int64_t report_every(const sb_train_options *o) {
   return o->steps >= 100 ? o->steps / 100 : 1;
 }
 
-int64_t sb_history_lines(const sb_train_options *o) { return o->steps / report_every(o) + 2; }
+int64_t sb_history_lines(const sb_train_options *o, int64_t rounds) {
+  return (o->steps / report_every(o) + 2) * (rounds > 1 ? rounds : 1);
+}
 
-int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o) {
+int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_options *o,
+                      int64_t rounds) {
   const int64_t sums =
       (c->node_size > 1 ? c->node_size + 1 : 1) * (net->size + SPARE) * (int64_t)sizeof(int64_t);
   return net->size * (5 + (o->keep == SB_KEEP_BEST)) * (int64_t)sizeof(float) + sums +
-         sb_history_lines(o) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) +
+         sb_history_lines(o, rounds) * (int64_t)(sizeof(sb_history) + sizeof(sb_pace)) +
          sb_tape_bytes(net, 1);
+}
+
+/* Steps of its own round that the optimiser took. */
+static int64_t in_round(const sb_task *task) {
+  return task->rounds > 1 && task->options->steps > 0 ? *task->step % task->options->steps
+                                                      : *task->step;
+}
+
+static int64_t end_of(const sb_task *task) {
+  return task->until > 0 ? task->until : sb_task_steps(task);
 }
 
 static int64_t chunks(const sb_task *task) { return (task->net.size + SB_CHUNK - 1) / SB_CHUNK; }
@@ -50,8 +63,8 @@ static sb_status allocate_shared(const sb_comm *c, sb_task *task) {
 static sb_status allocate(sb_task *task) {
   const int64_t n = task->net.size;
   SB_TRY(SB_NEW(&task->g, n, "gradient"));
-  SB_TRY(SB_NEW(&task->history, sb_history_lines(task->options), "history"));
-  SB_TRY(SB_NEW(&task->pace, sb_history_lines(task->options), "history"));
+  SB_TRY(SB_NEW(&task->history, sb_history_lines(task->options, task->rounds), "history"));
+  SB_TRY(SB_NEW(&task->pace, sb_history_lines(task->options, task->rounds), "history"));
   if (task->options->keep == SB_KEEP_BEST) SB_TRY(SB_NEW(&task->best, n, "best parameters"));
   return sb_tape_open(&task->net, 1, &task->tape);
 }
@@ -74,13 +87,24 @@ sb_status sb_task_open(const sb_comm *c, sb_task *task) {
                          .rate_end = o->rate_end,
                          .clip = o->clip,
                          .average = o->average};
+  sb_task_renew(c, task, task->init_key);
+  return SB_OK;
+}
+
+void sb_task_renew(const sb_comm *c, sb_task *task, uint64_t key) {
+  const size_t bytes = (size_t)task->net.size * sizeof *task->p;
+  sb_exchange_meet(&task->exchange);
   if (c->node_rank == 0 || !task->exchange.barrier) {
-    sb_net_init(&task->net, task->init_key, 0, task->p);
-    memcpy(task->average, task->p, (size_t)task->net.size * sizeof *task->p);
+    if (key)
+      sb_net_init(&task->net, key, 0, task->p);
+    else
+      memcpy(task->p, sb_task_result(task), bytes);
+    memcpy(task->average, task->p, bytes);
+    memset(task->m, 0, bytes);
+    memset(task->v, 0, bytes);
   }
   sb_exchange_meet(&task->exchange);
   *task->best_loss = INFINITY;
-  return SB_OK;
 }
 
 void sb_task_close(sb_task *task) {
@@ -160,7 +184,7 @@ static void update(sb_task *task, double gradient) {
   const sb_exchange *x = &task->exchange;
   const int64_t at = x->first;
   sb_adam_step constants;
-  sb_adam_at(&task->adam, *task->step, gradient, &constants);
+  sb_adam_at(&task->adam, in_round(task), gradient, &constants);
   sb_kernel()->adam(&constants, x->last - at, task->g + at, task->m + at, task->v + at,
                     task->p + at, task->average + at);
 }
@@ -236,14 +260,15 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
 }
 
 /* One line on the screen. */
-static void progress(const sb_task *task, const sb_history *line, const sb_pace *pace) {
-  const double left = (double)(task->options->steps - *task->step) * (double)task->options->batch /
-                      pace->rows_per_second;
+static void progress(const sb_task *task, int64_t step, const sb_history *line,
+                     const sb_pace *pace) {
+  const double left =
+      (double)(end_of(task) - *task->step) * (double)task->options->batch / pace->rows_per_second;
   char validation[16] = "-";
   if (!isnan(line->validation)) snprintf(validation, sizeof validation, "%.5f", line->validation);
-  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", task->name,
-         (long long)*task->step, line->loss, validation, line->gradient_norm, line->rate,
-         pace->rows_per_second, 100 * pace->exchange, left);
+  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n",
+         task->title[0] ? task->title : task->name, (long long)step, line->loss, validation,
+         line->gradient_norm, line->rate, pace->rows_per_second, 100 * pace->exchange, left);
 }
 
 #define SCREEN 2.0 /* seconds between lines on the screen */
@@ -258,50 +283,53 @@ static mark mark_now(const sb_task *task, double shown) {
   return (mark){sb_clock(), sb_timer_seconds(SB_T_EXCHANGE), shown, *task->step};
 }
 
-/* Ends an interval of the history: `every` steps, or what is left of them. */
-static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t every, double gradient,
-                              mark *since) {
-  const int64_t at = (*task->lines)++, n = (*task->step - 1) % every + 1;
+/* Ends an interval of the history: `every` steps, or what is left of them; `step` is that of the
+ * round. */
+static sb_status end_interval(const sb_comm *c, sb_task *task, int64_t step, int64_t every,
+                              double gradient, mark *since) {
+  const int64_t at = (*task->lines)++, n = (step - 1) % every + 1;
   const mark now = mark_now(task, since->shown);
   const double seconds = now.clock - since->clock;
   sb_history *line = &task->history[at];
   *line = (sb_history){(double)*task->step, *task->running / (double)n, NAN, gradient,
-                       sb_adam_rate(&task->adam, *task->step - 1)};
+                       sb_adam_rate(&task->adam, step - 1)};
   task->pace[at] = (sb_pace){(double)*task->step, sb_clock_age(),
                              (double)((now.step - since->step) * task->options->batch) / seconds,
                              (now.exchange - since->exchange) / seconds};
   *task->running = 0;
   SB_TRY(validate(c, task, &line->validation));
-  const int show = now.clock - since->shown > SCREEN || *task->step == task->options->steps;
-  if (show) progress(task, line, &task->pace[at]);
+  const int show = now.clock - since->shown > SCREEN || *task->step == end_of(task);
+  if (show) progress(task, step, line, &task->pace[at]);
   *since = mark_now(task, show ? now.clock : since->shown);
   return SB_OK;
 }
 
 /* Asks whether to stop, as some rank wants to, but not when all is done anyway. */
 static sb_status heed(const sb_task *task, const sb_train_hold *hold, double per_step) {
-  const int64_t left = task->options->steps - *task->step;
+  const int64_t left = sb_task_steps(task) - *task->step;
   return left > 0 ? hold->stop(hold->self, (double)left * per_step) : SB_OK;
 }
 
 static sb_status loop(const sb_comm *c, sb_task *task, const sb_train_control *control,
                       const sb_train_hold *hold) {
-  const int64_t steps = task->options->steps, every = report_every(task->options),
-                from = *task->step;
+  const int64_t end = end_of(task), every = report_every(task->options), from = *task->step;
   const double began = sb_clock();
   mark since = mark_now(task, 0);
   outcome o = {0};
-  while (*task->step < steps) {
+  while (*task->step < end) {
     if (*control->left == 0) return SB_EARLY;
     sb_beat("training", task->name, *task->step + 1);
+    if (task->ready) SB_TRY(task->ready(task->self, task, *task->step));
     sb_poison_signal("training", c->rank, *task->step + 1);
+    const int64_t step = in_round(task) + 1;
     SB_TRY(take_step(c, task, hold && hold->asked(hold->self), &o));
     if (*control->left > 0) --*control->left;
     *task->running += o.loss;
-    if (*task->step % every == 0 || *task->step == steps)
-      SB_TRY(end_interval(c, task, every, o.gradient, &since));
+    if (step % every == 0 || *task->step == end)
+      SB_TRY(end_interval(c, task, step, every, o.gradient, &since));
     if (o.wish) SB_TRY(heed(task, hold, (sb_clock() - began) / (double)(*task->step - from)));
-    if (control->save_every && *task->step % control->save_every == 0 && *task->step < steps)
+    if (control->save_every && *task->step % control->save_every == 0 &&
+        *task->step < sb_task_steps(task))
       SB_TRY(control->save(control->self));
   }
   return SB_OK;
@@ -311,7 +339,7 @@ sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *c
                       const sb_train_hold *hold) {
   task->adam.rate = task->options->rate;
   for (int64_t i = 0; i < *task->restores; i++) task->adam.rate /= 2;
-  if (*task->step < task->options->steps)
+  if (*task->step < end_of(task))
     sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation",
            "gradient", "rate", "samples/s", "comm", "left");
   const sb_status s = loop(c, task, control, hold);

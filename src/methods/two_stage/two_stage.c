@@ -131,7 +131,7 @@ static int64_t bytes(sb_run *run) {
   sb_net net;
   for (int p = 0; p < PARTS; p++)
     if (wanted(s, p) && !net_of(s, d, p, &net))
-      sum += sb_task_bytes(run->comm, &net, &s->train_part[p]) + sb_tape_bytes(&net, 0);
+      sum += sb_task_bytes(run->comm, &net, &s->train_part[p], 1) + sb_tape_bytes(&net, 0);
   return sum;
 }
 
