@@ -87,6 +87,10 @@ const char *sb_deck_grid_value(const sb_deck *deck, int i, int k);
  *  instance with more sections. Tables must live as long as the deck; `sections` and structs need
  *  not. */
 sb_status sb_deck_bind(sb_deck *deck, const sb_section *sections, int n);
+/** The same where sections own .. n-1 are of others, which may read this deck too: of their keys those that the deck
+ *  has, and no section before has, are checked, and stand in the used deck. A key that they mean otherwise stands there
+ *  only where the deck has it. */
+sb_status sb_deck_bind_with(sb_deck *deck, const sb_section *sections, int own, int n);
 /** All values, defaults included, as YAML that repeats the run (sb_mem_new; the caller frees). Keys
  *  of a section with a parent only where they differ from it. After sb_deck_bind; what the program
  *  changed in the structs since then does not show. */

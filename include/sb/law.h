@@ -22,10 +22,11 @@ typedef struct sb_mixture {
 /** Parameters of a law in a deck (section `data`). A law ignores what is not its own, but for the dimension. */
 typedef struct sb_law_options {
   int law;               /**< index into the words of sb_law_keys[0].choices; 0 none                              */
-  int64_t dimension;     /**< of gaussian and mixture; must be 2 for all others                                   */
+  int64_t dimension;     /**< of gaussian, mixture, chain, ar1, two_modes; must be 2 for all others               */
   int64_t modes;         /**< of ring; per side of grid                                                           */
-  double radius;         /**< of ring; spacing of grid                                                            */
-  double variance;       /**< of each component of ring, grid, gaussian, mixture                                  */
+  double radius;         /**< of ring; spacing of grid; distance of two_modes                                     */
+  double variance;       /**< of each component of ring, grid, gaussian, mixture, two_modes; of ar1               */
+  double correlation;    /**< of neighbours in ar1, in (-1, 1)                                                    */
   sb_reals weights;      /**< of mixture [k], any positive numbers; empty: equal                                  */
   sb_reals means;        /**< of mixture [k, d]; of gaussian [d], [1] (the same in every coordinate) or empty (0) */
   sb_reals covariances;  /**< of mixture [k, d, d], [k] (times the identity) or empty (variance)                  */

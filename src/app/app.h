@@ -18,7 +18,7 @@
 #include "sb/recorder.h"
 #include "sb/sampler.h"
 
-#define MAX_SECTIONS 32
+#define MAX_SECTIONS 64
 #define MAX_BLOCKS   64
 #define MAX_SET      64
 

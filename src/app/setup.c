@@ -80,6 +80,30 @@ static sb_status choose_method(app *a) {
   return sb_mem_new(&a->run.state, 1, a->method->state_size, "state of the method");
 }
 
+/* The deck of a study over methods has keys of them all. A method of the grid that there is not is
+ * found with its case. */
+static sb_status add_sections_of(app *a, const sb_method *m) {
+  void *state;
+  const int room = MAX_SECTIONS - a->sections;
+  SB_TRY(sb_mem_new(&state, 1, m->state_size, "state of a method"));
+  const int n = m->sections(state, a->section + a->sections, room);
+  sb_mem_free(state);
+  if (n > room) return sb_fail(SB_USE, "study.grid.method: more than %d sections", MAX_SECTIONS);
+  for (int i = 0; i < n; i++) a->section[a->sections++].values = NULL;
+  return SB_OK;
+}
+
+static sb_status add_methods_of_grid(app *a) {
+  const char *key, *value;
+  int values;
+  for (int i = 0; (key = sb_deck_grid_key(a->deck, i, &values)); i++)
+    for (int k = 0; !strcmp(key, "method") && (value = sb_deck_grid_value(a->deck, i, k)); k++) {
+      const sb_method *m = sb_method_find(value);
+      if (m && m != a->method) SB_TRY(add_sections_of(a, m));
+    }
+  return SB_OK;
+}
+
 static sb_status no_preset(const app *a, const char *name, const char *const *names, int n) {
   const char *near = sb_nearest(name, names, n);
   return sb_fail(SB_USE, "unknown preset '%s'%s%s%s; see the presets of method %s in sbridge help",
@@ -125,7 +149,9 @@ sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name
   SB_TRY(choose_method(a));
   SB_TRY(apply_preset(a));
   a->sections = app_sections(a);
-  SB_TRY(sb_deck_bind(a->deck, a->section, a->sections));
+  const int own = a->sections;
+  SB_TRY(add_methods_of_grid(a));
+  SB_TRY(sb_deck_bind_with(a->deck, a->section, own, a->sections));
   return sb_deck_used(a->deck, &a->used);
 }
 

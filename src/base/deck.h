@@ -50,7 +50,8 @@ typedef struct sb_bound {
   const sb_key *key;
   const char *name;
   sb_value value;
-  bool inherited; /* equal to the parent's value: the used deck leaves it out */
+  bool quiet; /* the used deck leaves it out: equal to the parent's value, or a default that others
+                 do not share */
 } sb_bound;
 
 /* Everything that a deck points to lies in its chunks and goes with it. */

@@ -41,11 +41,26 @@ static void order(sb_deck *deck, sb_bound *b) {
   *at = b;
 }
 
+static int full_name(const sb_section *section, const sb_key *key, char text[SB_DECK_NAME]) {
+  return snprintf(text, SB_DECK_NAME, "%s%s%s", section->path, section->path[0] ? "." : "",
+                  key->name);
+}
+
+/* A key of the sections of others: wanted when the deck has it and no table has it yet. One that a
+ * table has may mean another thing there, so the used deck has it only where the deck does. */
+static bool is_wanted(const sb_deck *deck, const sb_section *section, const sb_key *key) {
+  char text[SB_DECK_NAME];
+  full_name(section, key, text);
+  sb_bound *b = find_bound(deck, text);
+  const bool given = sb_entry_find(deck->entries, text) != NULL;
+  if (b) b->quiet = b->key != key && !given;
+  return !b && given;
+}
+
 static sb_status add_key(sb_deck *deck, const sb_section *section, const sb_key *key,
                          sb_bound **last) {
   char text[SB_DECK_NAME], *name;
-  int length =
-      snprintf(text, sizeof text, "%s%s%s", section->path, section->path[0] ? "." : "", key->name);
+  int length = full_name(section, key, text);
   if (length >= (int)sizeof text || find_bound(deck, text))
     return sb_fail(SB_USE, "table of keys: '%s' is %s", text,
                    length >= (int)sizeof text ? "too long" : "there twice");
@@ -62,12 +77,13 @@ static sb_status add_key(sb_deck *deck, const sb_section *section, const sb_key 
   return SB_OK;
 }
 
-static sb_status add_keys(sb_deck *deck, const sb_section *sections, int n) {
+static sb_status add_keys(sb_deck *deck, const sb_section *sections, int own, int n) {
   sb_bound *last = NULL;
   deck->bound = deck->printed = NULL;
   for (int i = 0; i < n; i++)
     for (const sb_key *key = sections[i].keys; key && key->name; key++)
-      SB_TRY(add_key(deck, &sections[i], key, &last));
+      if (i < own || is_wanted(deck, &sections[i], key))
+        SB_TRY(add_key(deck, &sections[i], key, &last));
   for (const sb_bound *b = deck->bound; b; b = b->next)
     if (is_section(sections, n, b->name))
       return sb_fail(SB_USE, "table of keys: '%s' is both a key and a section", b->name);
@@ -191,22 +207,26 @@ static sb_status fill(sb_deck *deck, sb_bound *b) {
   }
   if (!e) SB_TRY(preset_entry(deck, from, &e));
   SB_TRY(sb_value_read(deck, b->key, b->name, e, &b->value));
-  b->inherited = parent && sb_value_equal(b->key, &b->value, &parent->value);
+  b->quiet = b->quiet || (parent && sb_value_equal(b->key, &b->value, &parent->value));
   if (b->section->values) sb_value_store(b->key, &b->value, b->section->values);
   return SB_OK;
 }
 
-static sb_status bind(sb_deck *deck, const sb_section *sections, int n) {
-  SB_TRY(add_keys(deck, sections, n));
+static sb_status bind(sb_deck *deck, const sb_section *sections, int own, int n) {
+  SB_TRY(add_keys(deck, sections, own, n));
   for (const sb_entry *e = deck->entries; e; e = e->next) SB_TRY(check_entry(deck, sections, n, e));
   for (sb_bound *b = deck->bound; b; b = b->next) SB_TRY(fill(deck, b));
   return SB_OK;
 }
 
-sb_status sb_deck_bind(sb_deck *deck, const sb_section *sections, int n) {
-  sb_status s = bind(deck, sections, n);
+sb_status sb_deck_bind_with(sb_deck *deck, const sb_section *sections, int own, int n) {
+  sb_status s = bind(deck, sections, own, n);
   if (s) deck->bound = deck->printed = NULL; /* half of them have no value */
   return s;
+}
+
+sb_status sb_deck_bind(sb_deck *deck, const sb_section *sections, int n) {
+  return sb_deck_bind_with(deck, sections, n, n);
 }
 
 /* Differs, or is not there, in b. */

@@ -206,7 +206,7 @@ static void print_deck(page *p, const sb_deck *deck) {
     last = e->name;
   }
   for (const sb_bound *b = deck->printed; b; b = b->printed) {
-    if (b->inherited) continue;
+    if (b->quiet) continue;
     int level = open_sections(p, last, b->name, &key);
     indent(p, level);
     print(p, key);

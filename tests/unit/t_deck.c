@@ -134,6 +134,29 @@ static void differences(void) {
          "keys that one deck does not have");
   sb_deck_free(first);
 }
+/* Sections of others: what the deck has of them is checked and repeated, and goes nowhere. */
+static void others(void) {
+  char *text = NULL;
+  const char *good = "train.steps: 7\ndata: {n: 3}\n";
+  bool bound = !bind(good, NULL) && !sb_deck_bind_with(deck, sections, 2, 3) && t.steps == 7;
+  bound = bound && !sb_deck_used(deck, &text) && strstr(text, "n: 3") && !strstr(text, "offset");
+  tap_ok(bound, "a section of others: what the deck has of it stands in the used deck");
+  sb_mem_free(text);
+  tap_ok(!bind(good, NULL) && sb_deck_bind(deck, sections, 2) == SB_USE, "and is unknown without");
+  sb_forget();
+  tap_ok(!bind(good, "train.rate=2") && !sb_deck_bind_with(deck, sections, 4, 7),
+         "a name of theirs that is bound already stays");
+  tap_ok(!bind(good, "data.law=ring") && sb_deck_bind_with(deck, sections, 2, 3) == SB_USE &&
+             strstr(sb_message(), "data.law"),
+         "a key that none has: %s", sb_message());
+  sb_forget();
+  sb_deck_free(deck);
+  tap_ok(!sb_deck_read("data.n: many", 12, "a.yml", &deck) &&
+             sb_deck_bind_with(deck, sections, 2, 3) == SB_USE && strstr(sb_message(), "data.n"),
+         "their values are checked: %s", sb_message());
+  sb_forget();
+}
+
 /* One line and SB_USE, whatever the deck. */
 static void hostile(const char *bytes, int64_t length, const char *what) {
   sb_status s = bind_bytes(bytes, length, NULL);
@@ -237,7 +260,7 @@ static void memory(void) {
 
 int main(void) {
   int64_t before = sb_mem_now();
-  used(), differences(), attacks(), memory();
+  used(), differences(), others(), attacks(), memory();
   sb_deck_free(deck);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   return tap_done();

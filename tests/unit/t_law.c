@@ -12,7 +12,8 @@ static double drawn[DRAWS][2];
 static int32_t label[DRAWS];
 static const double pi = 3.14159265358979323846;
 
-static const sb_law_options usual = {.dimension = 2, .modes = 6, .radius = 5.0, .variance = 1.0};
+static const sb_law_options usual = {
+    .dimension = 2, .modes = 6, .radius = 5.0, .variance = 1.0, .correlation = 0.9};
 
 /* Number of a law by its name; 0: there is none. */
 static int number_of(const char *want) {
@@ -231,6 +232,32 @@ static void test_components(void) {
   sb_law_close(line);
 }
 
+/* Laws of any dimension: covariances against closed forms, modes as far apart as they say. */
+static void test_rows(void) {
+  sb_law_options o = usual;
+  o.dimension = 50, o.variance = 0.5;
+  const double theta = acosh(1.05);
+  sb_law *chain = open_law("chain", o), *ar1 = open_law("ar1", o), *two = open_law("two_modes", o);
+  const double *c = chain->mixture->cov, *a = ar1->mixture->cov, *mu = two->mixture->mu;
+  double off = 0, off_ar1 = 0, apart = 0;
+  for (int i = 0; i < 50; i++)
+    for (int j = i; j < 50; j++) {
+      const double want =
+          sinh((i + 1) * theta) * sinh((50 - j) * theta) / sinh(theta) / sinh(51 * theta);
+      off = fmax(off, fmax(fabs(c[i * 50 + j] - want), fabs(c[j * 50 + i] - want)));
+      off_ar1 = fmax(off_ar1, fabs(a[j * 50 + i] - 0.5 * pow(0.9, j - i)));
+    }
+  for (int i = 0; i < 50; i++) apart += (mu[50 + i] - mu[i]) * (mu[50 + i] - mu[i]);
+  tap_ok(off < 1e-13, "chain: its covariance is the closed form (%.1e)", off);
+  tap_ok(off_ar1 < 1e-15, "ar1: correlation falls like a power of the lag (%.1e)", off_ar1);
+  tap_close(sqrt(apart), 5, 1e-14, "two_modes: as far apart as they say");
+  tap_ok(
+      two->mixture->w[0] < 0.34 && two->mixture->cov[2501] == 0 && two->mixture->cov[2551] == 0.5,
+      "a third of them, and their variance");
+  sb_law *all[] = {chain, ar1, two};
+  for (int i = 0; i < 3; i++) sb_law_close(all[i]);
+}
+
 /* The options are refused, and the message has the words. */
 static void refused(const char *name, sb_law_options o, const char *words) {
   sb_law *law;
@@ -273,6 +300,10 @@ static void test_refusals(void) {
   o = usual, o.modes = 0;
   refused("ring", o, "modes");
   refused("grid", o, "modes");
+  o = usual, o.correlation = 1;
+  refused("ar1", o, "not positive definite");
+  o = usual, o.variance = 0;
+  refused("two_modes", o, "not positive definite");
   sb_law *law = open_law("gmm8", usual);
   double x[2];
   tap_ok(sb_law_draw(law, 1, SB_NOISE_MAX_INDEX, 1, x, NULL) == SB_USE, "refused: %s",
@@ -353,6 +384,7 @@ int main(void) {
   test_table();
   test_laws();
   test_components();
+  test_rows();
   test_refusals();
   test_maps();
   test_memory();
