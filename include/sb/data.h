@@ -14,8 +14,10 @@
 typedef enum sb_standardise { SB_STD_AUTO, SB_STD_NONE, SB_STD_CENTRE, SB_STD_SCALE, SB_STD_WHITEN } sb_standardise;
 typedef enum sb_project { SB_PROJECT_NONE, SB_PROJECT_PCA } sb_project;
 
-/** Section `data` (with sb_law_keys as a second table of the same section). */
+/** Sections `data` and `source` (with sb_law_keys as a second table of the same section). How coordinates are
+ *  standardised stands in `data` alone: both sets go through one map. */
 typedef struct sb_data_options {
+  const char *section;  /**< name of the section, for messages; NULL: "data"                                   */
   char *file, *dataset; /**< table to read, "" none; data.law must then be none. dataset "/x"                   */
   int64_t n;            /**< rows: draws of a law, or the first n rows of a table (0: all)                     */
   int standardise;      /**< sb_standardise                                                                    */
@@ -24,6 +26,7 @@ typedef struct sb_data_options {
   double validation;    /**< fraction of the rows held out, [0, 0.9], rounded down to whole rows               */
 } sb_data_options;
 extern const sb_key sb_data_keys[];
+extern const sb_key sb_source_keys[];
 
 /** Affine map between raw coordinates x [raw] and network coordinates y [d]:
  *  y = stretch * (axes ((x - shift) * scale)), x = shift + (axes^T (y / stretch)) / scale, products elementwise.
@@ -66,6 +69,12 @@ typedef struct sb_data {
  *  where scaling needs a spread), maps. Messages: SB_USE. */
 sb_status sb_data_open(const sb_comm *c, const sb_data_options *o, const sb_law_options *law, uint64_t seed,
                        sb_data **out);
+/** Collective. Two sets in the same coordinates, for bridges: `data`, where the bridge ends (t = 1), and `source`,
+ *  where it begins (t = 0); o[0] and law[0] are of data. One affine map, of the moments of all training rows together;
+ *  standardise auto: none where both are laws, else scale. Source draws from streams of its own. Beside what
+ *  sb_data_open refuses: sets of different dimension. */
+sb_status sb_data_open_pair(const sb_comm *c, const sb_data_options o[2], const sb_law_options law[2], uint64_t seed,
+                            sb_data **data, sb_data **source);
 /** Collective. Accepts NULL. */
 void sb_data_close(const sb_comm *c, sb_data *data);
 /** Row i of the training rows (held: of the held-out ones) [d]. */
@@ -78,6 +87,10 @@ const float *sb_data_held(const sb_data *data, int64_t i);
 void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0, int rows, float *x);
 /** Index (for sb_data_row) of the training row at a position of that walk. */
 int64_t sb_data_order(const sb_data *data, uint64_t key, int64_t position);
+
+/** Where particles begin, rows first .. first+n-1 of stream key: fresh draws of the law, or all rows of the table,
+ *  held out or not, each once before any comes again. x [n, d], network coordinates. Local. */
+sb_status sb_data_begin(const sb_data *data, uint64_t key, int64_t first, int64_t n, double *x);
 
 /** Sources for the metrics, in network coordinates; local, the same bits on every rank. The structs borrow data.
  *  truth: fresh draws of the law (mapped); of a table: held-out rows, or, without any, one half of the training rows.

@@ -6,6 +6,7 @@
 #define SB_METHOD_H
 #include "sb/checkpoint.h"
 #include "sb/data.h"
+#include "sb/noise.h"
 #include "sb/sampler.h"
 #include "sb/train.h"
 
@@ -13,11 +14,32 @@
 typedef struct sb_run {
   const sb_comm *comm;
   uint64_t seed;
-  sb_data *data;
+  sb_data *data;   /**< what is learned: where a bridge ends, t = 1                             */
+  sb_data *source; /**< where a bridge begins, t = 0; NULL for methods that need one data set  */
+  int backward;    /**< sample.direction: draws go from data to source, time from 1 to 0       */
+  int given;       /**< sample.start: file; legs then begin with SB_START_KEEP                 */
   const struct sb_method *method;
   void *state; /**< [method->state_size], zeroed; the method's own */
+  /** Closed form of the bridge between the laws of the two sets (sb/bridge.h), where it is known; the method opens
+   *  and closes it. */
+  const struct sb_bridge *bridge;
   int open_end; /**< an iteration ended before its tolerance (the method said which): not_converged in the report */
 } sb_run;
+
+/** The sets where draws begin and end; of methods with one set: NULL, data. */
+static inline sb_data *sb_run_start(const sb_run *run) { return run->backward ? run->data : run->source; }
+static inline sb_data *sb_run_end(const sb_run *run) { return run->backward ? run->source : run->data; }
+/** Are exact fields known? Then method->legs, marginal and density serve SB_VIEW_CLOSED. */
+static inline int sb_run_known(const sb_run *run) {
+  return run->source ? run->bridge != NULL : run->data->mixture != NULL;
+}
+/** How the first leg of a bridge begins, and the starting points of particles (for field.begin): fresh draws of the
+ *  law at the start, or all rows of its table. */
+static inline sb_start sb_run_begins(const sb_run *run) { return run->given ? SB_START_KEEP : SB_START_OWN; }
+static inline sb_status sb_run_begin(const sb_run *run, int64_t first, int rows, double *x) {
+  const uint64_t key = sb_noise_key(run->seed, SB_FOR_START, (uint32_t)run->backward, 0);
+  return sb_data_begin(sb_run_start(run), key, first, rows, x);
+}
 
 /** Which fields stand in the legs. Bit i of exact: the oracle stands for part i of the method's learned parts; ~0:
  *  as the deck
@@ -51,6 +73,7 @@ typedef struct sb_preset {
 
 typedef struct sb_method {
   const char *name, *summary, *source; /**< key value; line of help; paper and equations             */
+  int needs;                     /**< data sets, 1 or 2: section `data`, and `source`                 */
   size_t state_size;
   const sb_preset *presets;      /**< ends with a zeroed one; or NULL                                 */
   const char *const *parts;      /**< learned parts in order of bits, NULL at the end                 */
@@ -78,7 +101,7 @@ typedef struct sb_method {
   /** n draws, first .. first+n-1 of stream key, of the exact law at time t of a leg: x [n, d]. Local. Needs
    *  training rows or a law only. */
   sb_status (*marginal)(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n, double *x);
-  /** Density of that law, log p [n]; NULL where unknown. Local. */
+  /** Density of that law, log p [n]: SB_USE, or NaN, where it has none that is known. Local. */
   sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);
   /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]. Local. NULL: none. */
   sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);

@@ -44,6 +44,8 @@ typedef struct sb_leg {
   double start_variance; /**< v                                                                      */
   uint64_t start_key, path_key; /**< streams                                                         */
   int denoise;           /**< after the last step move once more by h b, without noise (Tweedie)     */
+  int backward;          /**< time runs from 1 to 0: step k begins at t = 1 - k / steps; b is the drift of the reversed
+                              process per unit of its own time, x moves by h b                                 */
   int64_t draws, thin;   /**< of the last leg: each particle gives so many draws (0: 1), where it is after the last
                               step and every `thin` steps before it                                                */
 } sb_leg;
@@ -58,9 +60,8 @@ sb_status sb_particles_new(const sb_comm *c, int64_t n, int d, sb_particles *out
 void sb_particles_free(sb_particles *cloud);
 
 /** What watches a run. Where it wants a step, see is called on every rank before that step is taken (b belongs to
- *  x), and at the end of a
- *  leg with step == steps and t == 1 (b then is that of the last step). See may communicate. Wants answers alike
- *  on every rank. */
+ *  x), and at the end of a leg with step == steps and t == 1, of a backward leg 0 (b then is that of the last step).
+ *  See may communicate. Wants answers alike on every rank. */
 typedef struct sb_observer {
   void *self;
   int (*wants)(void *self, int leg, const sb_leg *l, int64_t step);
@@ -76,6 +77,20 @@ typedef struct sb_hold {
   int leg;
   int64_t step; /**< where the run begins; anywhere but at leg 0, step 0 the cloud is to be as it was there */
 } sb_hold;
+
+/** Time where step `step` of a leg begins, 0 .. steps; and the step that a time belongs to. */
+static inline double sb_leg_time(const sb_leg *l, int64_t step) {
+  const double s = (double)step / (double)l->steps;
+  return l->backward ? 1 - s : s;
+}
+static inline int64_t sb_leg_step(const sb_leg *l, double t) {
+  return (int64_t)((l->backward ? 1 - t : t) * (double)l->steps);
+}
+/** The time nearest to t where a step of the leg begins at or after. */
+static inline double sb_leg_inside(const sb_leg *l, double t) {
+  const double last = sb_leg_time(l, l->steps - 1);
+  return l->backward ? (t > last ? t : last) : (t < last ? t : last);
+}
 
 /** Draws that each particle gives, at least 1. */
 static inline int64_t sb_leg_draws(const sb_leg *l) { return l->draws > 0 ? l->draws : 1; }

@@ -48,6 +48,11 @@ typedef struct app_sample {
   int64_t n, blend;
 } app_sample;
 
+/* Of methods with two data sets. */
+typedef struct app_bridge {
+  int direction, start;
+} app_bridge;
+
 typedef struct app_record {
   int64_t particles, frames, part_frames, training;
   char *start_file;
@@ -97,8 +102,9 @@ typedef struct app {
   app_velocity velocity;
   app_checkpoint checkpoint;
   app_study study;
-  sb_data_options data_options;
-  sb_law_options law_options;
+  sb_data_options data_options[2]; /* of data and source */
+  sb_law_options law_options[2];
+  app_bridge bridge;
   sb_judge_options judge;
   sb_section section[MAX_SECTIONS];
   int sections;
@@ -129,6 +135,7 @@ const app_command *app_command_find(const char *name);
 /* setup.c */
 sb_status app_open(app *a);  /* collective: deck, sections, method, output directory's name */
 sb_status app_start(app *a); /* collective: data, networks, settings on screen */
+sb_status app_data(app *a);  /* collective: opens the data sets that the method needs */
 void app_close(app *a);
 sb_status app_truth(app *a); /* evaluate_samples.c: the deck that --truth stands for; collective */
 int app_sections(app *a);    /* fills a->section for a->method; returns the number */

@@ -31,9 +31,10 @@ static sb_status check_velocity(const app *a) {
 
 /* Metrics compare two draws at least with two true points. */
 static sb_status check_evaluate(const app *a) {
+  const sb_data *end = sb_run_end(&a->run);
   if (a->sample.n < 2 && (commanded(a, "run") || commanded(a, "study")))
     return sb_fail(SB_USE, "sample.n: one draw cannot be judged; draw two, or use sample");
-  if (!a->run.data->law && a->run.data->n_held == 1)
+  if (!end->law && end->n_held == 1)
     return sb_fail(SB_USE, "data.validation: holds out one row; to judge draws two are needed");
   return SB_OK;
 }

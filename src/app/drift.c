@@ -45,8 +45,8 @@ static sb_status drift(probe *p, sb_view view, double *out) {
   int n;
   SB_TRY(a->method->legs(&a->run, view, legs, SB_MAX_LEGS, &n));
   const sb_leg *l = &legs[p->leg];
-  return sb_agree(a->comm, sb_field_eval(&l->field, p->t, (int64_t)(p->t * (double)l->steps),
-                                         p->share.first, p->share.count, p->x, out));
+  return sb_agree(a->comm, sb_field_eval(&l->field, p->t, sb_leg_step(l, p->t), p->share.first,
+                                         p->share.count, p->x, out));
 }
 
 static sb_status error_of(probe *p, sb_view view, double *out) {
@@ -116,7 +116,7 @@ static sb_status look_at(probe *p) {
  */
 static sb_status time_step(evaluation *e) {
   app *a = e->a;
-  const sb_data *data = a->run.data;
+  const sb_data *data = sb_run_end(&a->run);
   const int d = data->d;
   const int64_t n = a->judge.draws;
   sb_leg legs[SB_MAX_LEGS];
@@ -124,7 +124,7 @@ static sb_status time_step(evaluation *e) {
   int count;
   double *all = NULL, *cov = NULL, difference = 0, size = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_CLOSED, legs, SB_MAX_LEGS, &count));
-  if (legs[0].start == SB_START_KEEP) return SB_OK;
+  if (legs[0].start == SB_START_KEEP || !data->mixture) return SB_OK;
   SB_TRY(sb_particles_new(a->comm, n, d, &cloud));
   sb_status s = sb_sample(a->comm, legs, count, &cloud, NULL, 0);
   if (s == SB_BAD && legs[0].field.still) { /* a sampler that is stable has steps that the score is
@@ -158,13 +158,14 @@ sb_status evaluate_drift(evaluation *e) {
   sb_leg legs[SB_MAX_LEGS];
   probe p;
   int n;
-  if (!a->run.data->mixture) return SB_OK;
+  if (!sb_run_known(&a->run)) return SB_OK;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_CLOSED, legs, SB_MAX_LEGS, &n));
   SB_TRY(probe_open(e, &p));
   sb_status s = SB_OK;
   for (p.leg = 0; !s && p.leg < n; p.leg++) {
-    const double times[] = {0.5, 0.9, 1 - 1 / (double)legs[p.leg].steps};
-    for (int i = legs[p.leg].field.still ? 2 : 0; !s && i < 3; i++) p.t = times[i], s = look_at(&p);
+    const sb_leg *l = &legs[p.leg];
+    const double times[] = {0.5, l->backward ? 0.1 : 0.9, sb_leg_time(l, l->steps - 1)};
+    for (int i = l->field.still ? 2 : 0; !s && i < 3; i++) p.t = times[i], s = look_at(&p);
   }
   probe_close(&p);
   return s ? s : time_step(e);

@@ -43,7 +43,7 @@ sb_status evaluation_read(evaluation *e, const char *path) {
 
 static sb_status judge(evaluation *e) {
   app *a = e->a;
-  sb_data *data = a->run.data;
+  sb_data *data = sb_run_end(&a->run);
   double *training = NULL, *held = NULL, *moments = NULL;
   int64_t n = 0, m = 0;
   sb_status s = e->foreign ? SB_OK : sb_data_points(data, 0, &training, &n);

@@ -71,7 +71,7 @@ sb_status app_evaluate_samples(app *a) {
   a->run.method = a->method;
   SB_TRY(app_refuse(a, "report.json"));
   SB_TRY(app_stop_open(a));
-  SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
+  SB_TRY(sb_data_open(a->comm, a->data_options, a->law_options, a->run.seed, &a->run.data));
   SB_TRY_ALL(a->comm, SB_NEW(&e, 1, "metrics"));
   e->a = a;
   e->foreign = 1;

@@ -30,7 +30,8 @@ static double sampling(const app *a) {
   /* At the end the table is laid out for pictures: x, x3 or projection, coordinates. */
   const double table =
       8 * share * (2 * data->raw + 3 + (data->raw > 3 ? data->raw : 0)) + 8 * kept * data->raw;
-  const double known = app_starts_inpaint(a) ? 8 * share * data->d : 0;
+  const double known = (app_starts_inpaint(a) ? 8 * share * data->d : 0) +
+                       (a->run.source ? 8 * share * data->raw : 0);
   return cloud + known + (double)sb_recorder_bytes(&o, (int64_t)seen) + table;
 }
 
@@ -40,11 +41,11 @@ static double grid(const app *a) {
   double points = 1;
   for (int k = 0; k < axes; k++) points *= (double)a->velocity.points;
   const double share = (double)sb_share_at(0, a->comm->size, (int64_t)points).count;
-  return 8 * share * (2 * data->d + 3 + a->velocity.times.n * 2 * (data->mixture ? 7 : 3));
+  return 8 * share * (2 * data->d + 3 + a->velocity.times.n * 2 * (sb_run_known(&a->run) ? 7 : 3));
 }
 
 static double evaluating(const app *a) {
-  const sb_data *data = a->run.data;
+  const sb_data *data = sb_run_end(&a->run);
   const double n = (double)a->sample.n,
                share = (double)sb_share_at(0, a->comm->size, a->sample.n).count;
   double judged = 0, seconds = 0, modes = 0, oracle = 0;
@@ -63,11 +64,12 @@ static double draws(const app *a) {
   const double per_point = 2.0 * data->raw + 6 + (data->raw > 3 ? data->raw : 0);
   const double frames = 2 * (double)a->record.frames + 1;
   return 8 * (double)a->sample.n * (per_point + 3 * data->raw) +
-         8 * frames * tracked(a) * per_point;
+         8 * frames * tracked(a) * per_point +
+         (a->run.source ? 8 * (double)a->sample.n * a->run.data->raw : 0);
 }
 
 static double fields(const app *a) {
-  const int arrays = a->run.data->mixture ? 7 : 3;
+  const int arrays = sb_run_known(&a->run) ? 7 : 3;
   double points = 1;
   for (int k = 0; k < (a->run.data->raw == 3 ? 3 : 2); k++) points *= (double)a->velocity.points;
   return 8 * points * 2 * a->velocity.times.n * arrays;

@@ -63,7 +63,7 @@ static void compare_modes(const sb_mixture *mix, const double *weight, const dou
 
 sb_status evaluate_modes(evaluation *e) {
   app *a = e->a;
-  sb_data *data = a->run.data;
+  sb_data *data = sb_run_end(&a->run);
   const sb_mixture *mix = data->mixture;
   const sb_source fresh = sb_data_fresh(data), baseline = sb_data_baseline(data);
   const int64_t n = e->rows > data->n ? e->rows : data->n;

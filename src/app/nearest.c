@@ -34,7 +34,7 @@ static sb_status choose(const sb_comm *c, int64_t n, const double *least, double
 }
 
 sb_status app_nearest(app *a, const sb_particles *cloud, app_neighbours *out) {
-  const sb_data *data = a->run.data;
+  const sb_data *data = sb_run_end(&a->run);
   const int64_t n = cloud->n < SB_BLOCK ? cloud->n : SB_BLOCK; /* rank 0 has the first block */
   double *y = NULL, *least = NULL, *best = NULL, *near = NULL;
   int64_t *row = NULL;

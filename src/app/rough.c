@@ -35,7 +35,7 @@ static sb_status tile(const sb_leg *l, int d, double *seconds) {
   SB_TRY(SB_NEW(&x, (int64_t)SB_BLOCK * d, "a tile"));
   sb_status s = SB_NEW(&b, (int64_t)SB_BLOCK * d, "a tile");
   const double began = sb_clock();
-  if (!s) s = sb_field_eval(&l->field, 0.5, l->steps / 2, 0, SB_BLOCK, x, b);
+  if (!s) s = sb_field_eval(&l->field, 0.5, sb_leg_step(l, 0.5), 0, SB_BLOCK, x, b);
   *seconds = sb_clock() - began;
   sb_mem_free(b);
   sb_mem_free(x);

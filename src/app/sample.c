@@ -8,16 +8,16 @@
 #include "sb/mem.h"
 #include "sb/sampler.h"
 
-/* Watches a sampling run: trajectories of the first particles, and where stage 1 ended. */
+/* Watches a sampling run: trajectories of the first particles, and positions at a mark. */
 typedef struct watch {
   app *a;
   int legs;
   sb_recorder *recorder;
   double *x, *v;   /* [tracked, raw] of this rank */
   int64_t tracked; /* particles of this rank that are recorded */
-  double *middle;  /* [count, raw] positions after the first of two legs, or NULL */
-  double *kept;    /* [count, draws, d] of particles that give several draws, or NULL */
-  double *every;   /* the same of all ranks; owned */
+  app_mark mark;
+  double *kept;  /* [count, draws, d] of particles that give several draws, or NULL */
+  double *every; /* the same of all ranks; owned */
 } watch;
 
 int64_t app_part_frames(const app *a, int legs) {
@@ -44,17 +44,17 @@ static int64_t draw_at(const watch *w, int leg, const sb_leg *l, int64_t step) {
 static int wants(void *self, int leg, const sb_leg *l, int64_t step) {
   const watch *w = self;
   return draw_at(w, leg, l, step) >= 0 || wants_frame(w, leg, l, step) ||
-         (w->middle && leg == 0 && step == l->steps);
+         (w->mark.x && leg == w->mark.leg && step == w->mark.step);
 }
 
-/* Positions between the stages, as the method shows them; the cloud itself stays as it is. */
-static sb_status keep_middle(watch *w, const sb_particles *cloud) {
+/* Positions at the mark, as the method shows them; the cloud itself stays as it is. */
+static sb_status keep_mark(watch *w, const sb_particles *cloud) {
   sb_run *run = &w->a->run;
   double *y = NULL;
-  sb_status s = SB_NEW(&y, cloud->count * cloud->d, "positions after stage 1");
+  sb_status s = SB_NEW(&y, cloud->count * cloud->d, w->mark.meaning);
   if (!s) memcpy(y, cloud->x, (size_t)(cloud->count * cloud->d) * sizeof *y);
   if (!s && w->a->method->shown) s = w->a->method->shown(run, cloud->count, y);
-  if (!s) sb_affine_back(&run->data->map, cloud->count, y, w->middle);
+  if (!s) sb_affine_back(&run->data->map, cloud->count, y, w->mark.x);
   sb_mem_free(y);
   return sb_agree(run->comm, s);
 }
@@ -63,7 +63,7 @@ static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double 
                      const sb_particles *cloud) {
   watch *w = self;
   const sb_affine *map = &w->a->run.data->map;
-  if (w->middle && leg == 0 && step == l->steps) SB_TRY(keep_middle(w, cloud));
+  if (w->mark.x && leg == w->mark.leg && step == w->mark.step) SB_TRY(keep_mark(w, cloud));
   const int64_t draw = draw_at(w, leg, l, step);
   for (int64_t i = 0; draw >= 0 && i < cloud->count; i++)
     memcpy(w->kept + (i * sb_leg_draws(l) + draw) * cloud->d, cloud->x + i * cloud->d,
@@ -72,6 +72,18 @@ static sb_status see(void *self, int leg, const sb_leg *l, int64_t step, double 
   sb_affine_back(map, w->tracked, cloud->x, w->x);
   sb_affine_back_vector(map, w->tracked, cloud->b, w->v);
   return sb_recorder_add(w->recorder, leg, step, t, cloud->first, w->tracked, w->x, w->v);
+}
+
+/* Of two legs the end of the first; of a bridge its start. */
+static sb_status mark_open(const sb_run *run, const sb_particles *cloud, const sb_leg *leg,
+                           int legs, app_mark *mark) {
+  const app_mark middle = {.path = "/stage1",
+                           .meaning = "positions after stage 1",
+                           .step = leg->steps},
+                 start = {.path = "/start", .meaning = "where the draws began"};
+  if (legs != 2 && !run->source) return SB_OK;
+  *mark = run->source ? start : middle;
+  return SB_NEW(&mark->x, cloud->count * run->data->raw, mark->meaning);
 }
 
 static sb_status watch_open(app *a, const sb_particles *cloud, const sb_leg *leg, int legs,
@@ -83,7 +95,7 @@ static sb_status watch_open(app *a, const sb_particles *cloud, const sb_leg *leg
     w->tracked = most - cloud->first < cloud->count ? most - cloud->first : cloud->count;
   sb_status s = SB_NEW(&w->x, w->tracked * raw, "recorded positions");
   if (!s) s = SB_NEW(&w->v, w->tracked * raw, "recorded velocities");
-  if (!s && legs == 2) s = SB_NEW(&w->middle, cloud->count * raw, "positions after stage 1");
+  if (!s) s = mark_open(&a->run, cloud, leg, legs, &w->mark);
   if (!s && sb_leg_draws(&leg[legs - 1]) > 1)
     s = SB_NEW(&w->kept, cloud->count * sb_leg_draws(&leg[legs - 1]) * cloud->d, "draws");
   SB_TRY_ALL(a->comm, s);
@@ -157,7 +169,7 @@ static sb_status write_table(app *a, const sb_particles *cloud, const double *x,
 
 static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w,
                                const sb_projection *projection) {
-  const sb_data *data = a->run.data;
+  const sb_data *data = sb_run_end(&a->run);
   const int64_t kept = a->record.training < data->n ? a->record.training : data->n;
   const sb_share share = sb_share_of(a->comm, kept);
   const double began = sb_clock(), all = sb_timer_all();
@@ -175,9 +187,9 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
     sb_affine_back(&data->map, cloud->count, cloud->x, x);
     extra[n++] =
         beside("/training", "first training rows", kept, raw, share.first, share.count, training);
-    if (w->middle)
-      extra[n++] = beside("/stage1", "positions after stage 1", cloud->n, raw, cloud->first,
-                          cloud->count, w->middle);
+    if (w->mark.x)
+      extra[n++] = beside(w->mark.path, w->mark.meaning, cloud->n, raw, cloud->first, cloud->count,
+                          w->mark.x);
     if (near.x)
       extra[n++] = beside("/nearest", "training rows nearest to the first draws", near.n, raw,
                           near.share.first, near.share.count, near.x);
@@ -194,7 +206,7 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
 static sb_status walk(watch *w, const sb_leg *legs, int n, sb_particles *cloud) {
   app *a = w->a;
   app_sampling place = {
-      .a = a, .legs = legs, .n = n, .recorder = w->recorder, .middle = w->middle, .kept = w->kept};
+      .a = a, .legs = legs, .n = n, .recorder = w->recorder, .mark = &w->mark, .kept = w->kept};
   const sb_observer observer = {w, wants, see};
   if (legs[0].start == SB_START_KEEP) SB_TRY(app_start_from(a, cloud));
   SB_TRY(app_sampling_open(&place, cloud));
@@ -240,7 +252,7 @@ static sb_status draw(app *a, const sb_projection *projection) {
   if (!s) s = app_remove(a, SAMPLING);
   sb_mem_free(w.every);
   sb_mem_free(w.kept);
-  sb_mem_free(w.middle);
+  sb_mem_free(w.mark.x);
   sb_particles_free(&cloud);
   return s;
 }

@@ -37,13 +37,18 @@ static int kept_width(const app_sampling *p, const sb_particles *cloud) {
   return (int)sb_leg_draws(&p->legs[p->n - 1]) * cloud->d;
 }
 
+/* Does the mark lie before a step? */
+static int is_marked(const app_mark *mark, int leg, int64_t step) {
+  return mark->x && (leg > mark->leg || (leg == mark->leg && step > mark->step));
+}
+
 static sb_status put(const app_sampling *p, int leg, int64_t step, const sb_particles *cloud,
                      sb_file *f) {
   const int64_t at = leg;
   sb_column cols[3] = {column("/x", "positions, network coordinates", cloud, cloud->d, cloud->x)};
   int n = 1;
-  if (p->middle && leg > 0)
-    cols[n++] = column("/stage1", "positions after stage 1", cloud, p->a->run.data->raw, p->middle);
+  if (is_marked(p->mark, leg, step))
+    cols[n++] = column(p->mark->path, p->mark->meaning, cloud, p->a->run.data->raw, p->mark->x);
   if (p->kept)
     cols[n++] =
         column("/kept", "draws so far, network coordinates", cloud, kept_width(p, cloud), p->kept);
@@ -94,9 +99,9 @@ static sb_status get(app_sampling *p, sb_file *f, sb_particles *cloud) {
                    (long long)leg);
   SB_TRY(check_shape(f, "/x", cloud->n, cloud->d));
   SB_TRY(sb_file_get(f, "/x", SB_KIND_F64, cloud->first, cloud->count, cloud->x));
-  if (p->middle && leg > 0) {
-    SB_TRY(check_shape(f, "/stage1", cloud->n, raw));
-    SB_TRY(sb_file_get(f, "/stage1", SB_KIND_F64, cloud->first, cloud->count, p->middle));
+  if (is_marked(p->mark, (int)leg, step)) {
+    SB_TRY(check_shape(f, p->mark->path, cloud->n, raw));
+    SB_TRY(sb_file_get(f, p->mark->path, SB_KIND_F64, cloud->first, cloud->count, p->mark->x));
   }
   if (p->kept) {
     SB_TRY(check_shape(f, "/kept", cloud->n, kept_width(p, cloud)));

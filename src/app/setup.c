@@ -23,6 +23,12 @@ static const sb_key sample_keys[] = {
   SB_INT(app_sample, blend, "0", 0, 1e6, "",
     "starting points on the line between each two rows of the starting table, ends included; 0: its rows"),
   {0}};
+static const sb_key bridge_keys[] = {
+  SB_CHOICE(app_bridge, direction, "forward", "forward|backward",
+    "draws go from source to data, t from 0 to 1, or from data to source; metrics are those of the end"),
+  SB_CHOICE(app_bridge, start, "set", "set|file",
+    "draws begin at fresh draws of the law there, or rows of the table, or at the rows of record.start_file"),
+  {0}};
 static const sb_key record_keys[] = {
   SB_INT(app_record, particles, "1000", 0, 1e9, "", "particles whose trajectories are recorded"),
   SB_INT(app_record, frames, "50", 1, 1e6, "", "times of each stage that are recorded"),
@@ -52,8 +58,8 @@ static const sb_key study_keys[] = {
 int app_sections(app *a) {
   const sb_section own[] = {
       {"", NULL, top_keys, &a->options, "the run"},
-      {"data", NULL, sb_data_keys, &a->data_options, "training data"},
-      {"data", NULL, sb_law_keys, &a->law_options, "known laws"},
+      {"data", NULL, sb_data_keys, &a->data_options[0], "training data"},
+      {"data", NULL, sb_law_keys, &a->law_options[0], "known laws"},
       {"sample", NULL, sample_keys, &a->sample, "sampling"},
       {"record", NULL, record_keys, &a->record, "what is recorded"},
       {"velocity", NULL, velocity_keys, &a->velocity, "fields on a grid"},
@@ -62,8 +68,16 @@ int app_sections(app *a) {
       {"study", NULL, study_keys, &a->study,
        "many runs of this deck; study.grid: {KEY: [VALUES], ...}, any keys"},
   };
-  const int n = (int)(sizeof own / sizeof *own);
+  const sb_section pair[] = {
+      {"source", NULL, sb_source_keys, &a->data_options[1], "where a bridge begins (t = 0)"},
+      {"source", NULL, sb_law_keys, &a->law_options[1], "known laws"},
+      {"sample", NULL, bridge_keys, &a->bridge, "direction of a bridge"},
+  };
+  const int pairs = a->method->needs == 2 ? 3 : 0;
+  int n = (int)(sizeof own / sizeof *own);
   memcpy(a->section, own, sizeof own);
+  memcpy(a->section + n, pair, (size_t)pairs * sizeof *pair);
+  n += pairs;
   return n + a->method->sections(a->run.state, a->section + n, MAX_SECTIONS - n);
 }
 
@@ -126,6 +140,22 @@ static sb_status apply_preset(app *a) {
   return SB_OK;
 }
 
+/* A second set in the deck of a method that has no use for it. */
+static sb_status refuse_source(const app *a) {
+  const sb_key *const tables[] = {sb_source_keys, sb_law_keys};
+  for (int i = 0; a->method->needs == 1 && i < 2; i++)
+    for (const sb_key *k = tables[i]; k->name; k++) {
+      char name[64];
+      snprintf(name, sizeof name, "source.%s", k->name);
+      if (sb_deck_raw(a->deck, name))
+        return sb_fail(SB_USE,
+                       "%s: method %s learns from one data set, section data; see sbridge "
+                       "help for methods that bridge two",
+                       name, a->method->name);
+    }
+  return SB_OK;
+}
+
 /* What --start says, as keys, so that the used deck repeats the run. */
 static sb_status set_start(sb_deck *deck, const char *file) {
   char text[2048] = "record.start_file='";
@@ -148,6 +178,7 @@ sb_status app_deck_of(app *a, const char *text, int64_t length, const char *name
   if (a->line.start) SB_TRY(set_start(a->deck, a->line.start));
   SB_TRY(choose_method(a));
   SB_TRY(apply_preset(a));
+  SB_TRY(refuse_source(a));
   a->sections = app_sections(a);
   const int own = a->sections;
   SB_TRY(add_methods_of_grid(a));
@@ -214,13 +245,18 @@ sb_status app_open(app *a) {
 
 static void print_settings(const app *a) {
   sb_task *task[SB_MAX_TASKS];
-  const sb_data *data = a->run.data;
+  const sb_data *data = a->run.data, *from = a->run.source;
   const int n = a->method->tasks((sb_run *)&a->run, task, SB_MAX_TASKS);
   sb_say("method      %s: %s\n", a->method->name, a->method->summary);
   sb_say("data        %s, %lld training rows, %lld held out, %d dimensions",
-         data->law ? data->law->name : a->data_options.file, (long long)data->n,
+         data->law ? data->law->name : a->data_options[0].file, (long long)data->n,
          (long long)data->n_held, data->raw);
   sb_say(data->d == data->raw ? "\n" : " projected to %d\n", data->d);
+  if (from)
+    sb_say("source      %s, %lld training rows, %lld held out; draws go %s\n",
+           from->law ? from->law->name : a->data_options[1].file, (long long)from->n,
+           (long long)from->n_held,
+           a->run.backward ? "backward, from data to source" : "forward, from source to data");
   for (int i = 0; i < n; i++)
     sb_say("network     %s: %lld parameters, %lld steps of %lld rows\n", task[i]->name,
            (long long)task[i]->net.parameters, (long long)sb_task_steps(task[i]),
@@ -232,6 +268,19 @@ static void print_settings(const app *a) {
   sb_say("output      %s\n\n", a->options.output);
 }
 
+sb_status app_data(app *a) {
+  const int two = a->method->needs == 2;
+  for (int i = 0; i < 1 + two; i++)
+    if (a->data_options[i].file[0]) SB_TRY(sb_file_probe(a->comm, a->data_options[i].file));
+  a->run.backward = two && a->bridge.direction;
+  a->run.given = two && a->bridge.start;
+  a->data_options[1].section = "source";
+  if (two)
+    return sb_data_open_pair(a->comm, a->data_options, a->law_options, a->run.seed, &a->run.data,
+                             &a->run.source);
+  return sb_data_open(a->comm, a->data_options, a->law_options, a->run.seed, &a->run.data);
+}
+
 sb_status app_start(app *a) {
   a->run.comm = a->comm;
   a->run.seed = (uint64_t)a->options.seed;
@@ -239,8 +288,7 @@ sb_status app_start(app *a) {
   SB_TRY(app_stop_open(a));
   sb_beat("reading", "data", -1);
   const double began = sb_clock();
-  if (a->data_options.file[0]) SB_TRY(sb_file_probe(a->comm, a->data_options.file));
-  SB_TRY(sb_data_open(a->comm, &a->data_options, &a->law_options, a->run.seed, &a->run.data));
+  SB_TRY(app_data(a));
   sb_timer(SB_T_DATA, began);
   SB_TRY(app_check(a));
   SB_TRY(app_predict(a));
@@ -254,6 +302,7 @@ void app_close(app *a) {
   app_release(a);
   if (a->run.data && a->run.comm) a->method->close(&a->run);
   if (a->run.data) sb_data_close(a->comm, a->run.data);
+  if (a->run.source) sb_data_close(a->comm, a->run.source);
   sb_mem_free(a->run.state);
   sb_mem_free(a->used);
   sb_mem_free(a->source);

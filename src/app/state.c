@@ -47,6 +47,16 @@ static int task_blocks(sb_task *t, const char *layout, sb_block *out) {
   return (int)(b - out);
 }
 
+/* Of a second set: rows and checksum; its map is that of the first. */
+static int source_blocks(sb_data *source, sb_block *out) {
+  sb_block *b = out;
+  if (!source) return 0;
+  b = add(b, "/source/%s", "n", "training rows", SB_KIND_I64, 1, &source->n);
+  b = add(b, "/source/%s", "crc", "checksum of the raw rows, 16 hex digits", SB_KIND_U8, 16,
+          source->crc);
+  return (int)(b - out);
+}
+
 static int data_blocks(sb_data *data, sb_block *out) {
   sb_affine *map = &data->map;
   sb_block *b = out;
@@ -84,6 +94,7 @@ static int all_blocks(app *a, int with_data, char (*layouts)[LAYOUT_SIZE], sb_bl
   if (a->method->prepared) n += a->method->prepared(&a->run, out + n, MAX_BLOCKS - n);
   if (with_data) {
     n += data_blocks(a->run.data, out + n);
+    n += source_blocks(a->run.source, out + n);
     if (a->method->blocks) n += a->method->blocks(&a->run, out + n, MAX_BLOCKS - n);
   }
   return n;
@@ -180,9 +191,19 @@ static sb_status compare_numerics(const app *a, const sb_checkpoint *k) {
   return SB_OK;
 }
 
+static sb_status same_rows(sb_checkpoint *k, const char *path, const char *what, const char *here) {
+  char crc[20] = "";
+  sb_block check = {.kind = SB_KIND_U8, .meaning = "", .rank = 1, .shape = {16}, .data = crc};
+  snprintf(check.path, sizeof check.path, "%s", path);
+  SB_TRY(sb_checkpoint_load(k, &check, 1));
+  if (!memcmp(crc, here, 16)) return SB_OK;
+  return sb_fail(SB_USE, "%s was trained on other %s (checksum %.16s, here %.16s)", k->path, what,
+                 crc, here);
+}
+
 /* The history's length is in the file: it is read in a second go. */
 static sb_status load_blocks(app *a, sb_checkpoint *k) {
-  char layouts[SB_MAX_TASKS][LAYOUT_SIZE], crc[20] = "";
+  char layouts[SB_MAX_TASKS][LAYOUT_SIZE];
   sb_task *task[SB_MAX_TASKS];
   sb_block blocks[MAX_BLOCKS];
   const int tasks = a->method->tasks(&a->run, task, SB_MAX_TASKS);
@@ -193,11 +214,8 @@ static sb_status load_blocks(app *a, sb_checkpoint *k) {
     if (*task[i]->lines > sb_history_lines(task[i]->options, task[i]->rounds))
       return sb_fail(SB_USE, "%s: more history than this run has steps", k->path);
   }
-  const sb_block check = {"/data/crc", "", SB_KIND_U8, 1, {16}, crc, NULL, 0};
-  SB_TRY(sb_checkpoint_load(k, &check, 1));
-  if (memcmp(crc, a->run.data->crc, 16))
-    return sb_fail(SB_USE, "%s was trained on other data (checksum %.16s, here %.16s)", k->path,
-                   crc, a->run.data->crc);
+  SB_TRY(same_rows(k, "/data/crc", "data", a->run.data->crc));
+  if (a->run.source) SB_TRY(same_rows(k, "/source/crc", "source", a->run.source->crc));
   const int n = all_blocks(a, 0, layouts, blocks);
   SB_TRY(sb_checkpoint_load(k, blocks, n));
   return sb_agree(a->comm, check_finite(k->path, blocks, n));

@@ -96,7 +96,7 @@ static sb_status job(run *r, evaluation *e) {
   k->run.comm = k->comm;
   k->run.seed = (uint64_t)k->options.seed;
   k->run.method = k->method;
-  SB_TRY(sb_data_open(k->comm, &k->data_options, &k->law_options, k->run.seed, &k->run.data));
+  SB_TRY(app_data(k));
   SB_TRY(app_check(k));
   SB_TRY(k->method->open(&k->run));
   SB_TRY(train(r));

@@ -31,8 +31,7 @@ typedef struct survey {
 } survey;
 
 static double time_of(const survey *s, int i, const sb_leg *l) {
-  const double last = 1 - 1 / (double)l->steps, t = s->a->velocity.times.v[i];
-  return t < last ? t : last;
+  return sb_leg_inside(l, s->a->velocity.times.v[i]);
 }
 
 static void raw_point(const survey *s, const double *at, double *x) {
@@ -104,8 +103,8 @@ static sb_status look(survey *s, sb_view view, sb_leg *legs, double *out) {
     for (int i = 0; !status && i < s->times; i++) {
       const double t = time_of(s, i, &legs[leg]);
       double *to = out + ((int64_t)leg * s->times + i) * n * 3;
-      status = sb_field_eval(&legs[leg].field, t, (int64_t)(t * (double)legs[leg].steps),
-                             s->share.first, n, s->y, s->b);
+      status = sb_field_eval(&legs[leg].field, t, sb_leg_step(&legs[leg], t), s->share.first, n,
+                             s->y, s->b);
       for (int64_t k = 0; !status && k < n; k++)
         drawn(s, s->b + k * a->run.data->d, scratch, to + 3 * k);
     }
@@ -150,7 +149,7 @@ static sb_status write_grid(survey *s, const sb_leg *legs) {
 static sb_status on_grid(app *a) {
   survey s = {.a = a, .times = a->velocity.times.n};
   sb_leg legs[SB_MAX_LEGS];
-  const int known = a->run.data->mixture != NULL;
+  const int known = sb_run_known(&a->run);
   sb_status status = app_remove(a, "velocity.xmf");
   if (!status) status = app_view_open(a, &s.view);
   if (!status) status = a->method->legs(&a->run, SB_VIEW_DECK, legs, SB_MAX_LEGS, &s.legs);
@@ -256,8 +255,8 @@ static sb_status get_drift(visit *v, void *self, int64_t at, int64_t n, double *
   const sb_data *data = v->a->run.data;
   double *b = v->out + v->share.count * data->raw;
   const double t = v->t[at];
-  SB_TRY(sb_field_eval(&l->field, t, (int64_t)(t * (double)l->steps), v->share.first + at, n,
-                       v->y + at * data->d, b));
+  SB_TRY(sb_field_eval(&l->field, t, sb_leg_step(l, t), v->share.first + at, n, v->y + at * data->d,
+                       b));
   sb_affine_back_vector(&data->map, n, b, out);
   return SB_OK;
 }

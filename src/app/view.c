@@ -89,13 +89,12 @@ static void shown(const app_view *v, int raw, const double *x, double *out) {
   }
 }
 
-static sb_status box(app *a, app_view *v) {
-  const sb_data *data = a->run.data;
+/* Widens the box by the rows of a set. */
+static sb_status look_at(const sb_data *data, app_view *v) {
   const int64_t n = data->n < LOOK ? data->n : LOOK;
   double *y, *x, at[3];
   SB_TRY(SB_NEW(&y, data->d, "row"));
   sb_status s = SB_NEW(&x, data->raw, "row");
-  for (int k = 0; k < 3; k++) v->low[k] = INFINITY, v->high[k] = -INFINITY;
   for (int64_t i = 0; !s && i < n; i++) {
     for (int j = 0; j < data->d; j++) y[j] = (double)sb_data_row(data, i)[j];
     sb_affine_back(&data->map, 1, y, x);
@@ -103,13 +102,20 @@ static sb_status box(app *a, app_view *v) {
     for (int k = 0; k < 3; k++)
       v->low[k] = fmin(v->low[k], at[k]), v->high[k] = fmax(v->high[k], at[k]);
   }
+  sb_mem_free(x);
+  sb_mem_free(y);
+  return s;
+}
+
+static sb_status box(app *a, app_view *v) {
+  for (int k = 0; k < 3; k++) v->low[k] = INFINITY, v->high[k] = -INFINITY;
+  SB_TRY(look_at(a->run.data, v));
+  if (a->run.source) SB_TRY(look_at(a->run.source, v));
   for (int k = 0; k < 3; k++) {
     const double width = v->high[k] - v->low[k], margin = width > 0 ? 0.1 * width : 0.5;
     v->low[k] -= margin, v->high[k] += margin;
   }
-  sb_mem_free(x);
-  sb_mem_free(y);
-  return s;
+  return SB_OK;
 }
 
 sb_status app_view_open(app *a, app_view *out) {

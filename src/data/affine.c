@@ -72,6 +72,63 @@ void sb_affine_matrix(const sb_affine *a, double *m) {
           a->stretch[k] * (a->axes ? a->axes[(int64_t)k * a->raw + j] : j == k) * a->scale[j];
 }
 
+static sb_status copy(const double *from, int64_t n, double **to) {
+  SB_TRY(SB_NEW(to, n, "map"));
+  memcpy(*to, from, (size_t)n * sizeof *from);
+  return SB_OK;
+}
+
+sb_status sb_affine_copy(const sb_affine *a, sb_affine *out) {
+  *out = (sb_affine){.raw = a->raw, .d = a->d};
+  SB_TRY(copy(a->shift, a->raw, &out->shift));
+  SB_TRY(copy(a->scale, a->raw, &out->scale));
+  if (a->axes) SB_TRY(copy(a->axes, (int64_t)a->d * a->raw, &out->axes));
+  return copy(a->stretch, a->d, &out->stretch);
+}
+
+/* cov [d, d] = M C M', M [d, raw] the matrix of the map; m [d, raw], zeros, room for M C. */
+static void carry(const double *matrix, int64_t d, int64_t raw, const double *c, double *m,
+                  double *cov) {
+  for (int64_t i = 0; i < d; i++)
+    for (int64_t k = 0; k < raw; k++)
+      for (int64_t j = 0; j < raw; j++) m[i * raw + j] += matrix[i * raw + k] * c[k * raw + j];
+  for (int64_t i = 0; i < d; i++)
+    for (int64_t j = 0; j <= i; j++) {
+      double sum = 0;
+      for (int64_t k = 0; k < raw; k++) sum += m[i * raw + k] * matrix[j * raw + k];
+      cov[i * d + j] = cov[j * d + i] = sum;
+    }
+}
+
+/* Without axes the matrix is diagonal. */
+static void rescale(const sb_affine *a, const double *c, double *cov) {
+  const int64_t d = a->d;
+  for (int64_t i = 0; i < d; i++)
+    for (int64_t j = 0; j < d; j++)
+      cov[i * d + j] = a->stretch[i] * a->scale[i] * c[i * d + j] * a->scale[j] * a->stretch[j];
+}
+
+sb_status sb_affine_moments(const sb_affine *a, const sb_spread *s, double **mean, double **cov) {
+  const int64_t d = a->d, raw = a->raw;
+  double *matrix = NULL, *product = NULL;
+  SB_TRY(SB_NEW(mean, d, "mean"));
+  SB_TRY(SB_NEW(cov, d * d, "covariance"));
+  sb_affine_forward(a, 1, s->mean, *mean);
+  if (!a->axes) {
+    rescale(a, s->cov, *cov);
+    return SB_OK;
+  }
+  sb_status status = SB_NEW(&matrix, d * raw, "map");
+  if (!status) status = SB_NEW(&product, d * raw, "covariance");
+  if (!status) {
+    sb_affine_matrix(a, matrix);
+    carry(matrix, d, raw, s->cov, product, *cov);
+  }
+  sb_mem_free(product);
+  sb_mem_free(matrix);
+  return status;
+}
+
 void sb_affine_free(sb_affine *a) {
   sb_mem_free(a->shift);
   sb_mem_free(a->scale);

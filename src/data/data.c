@@ -3,6 +3,7 @@
 #include "sb/data.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,27 +19,46 @@ const sb_key sb_data_keys[] = {
   SB_TEXT(sb_data_options, dataset, "/x", "dataset of the table, [rows, columns]"),
   SB_INT(sb_data_options, n, "0", 0, 1e16, "rows", "draws of the law, or first rows of the table (0: all)"),
   SB_CHOICE(sb_data_options, standardise, "auto", "auto|none|centre|scale|whiten",
-            "coordinates of the networks; auto: none for laws, scale for tables"),
+            "coordinates of the method, the same for both sets of a bridge; auto: none for laws, scale for tables"),
   SB_CHOICE(sb_data_options, project, "none", "none|pca", "keep the directions of largest variance"),
   SB_INT(sb_data_options, components, "0", 0, 1e6, "", "directions kept by pca (0: all that have a spread)"),
   SB_REAL(sb_data_options, validation, "0.1", 0, 0.9, "", "fraction of the rows held out of training"),
   {0}};
+const sb_key sb_source_keys[] = {
+  SB_TEXT(sb_data_options, file, "", "HDF5 table that bridges begin at, instead of a law"),
+  SB_TEXT(sb_data_options, dataset, "/x", "dataset of the table, [rows, columns], columns as of data"),
+  SB_INT(sb_data_options, n, "0", 0, 1e16, "rows", "draws of the law, or first rows of the table (0: all)"),
+  SB_REAL(sb_data_options, validation, "0.1", 0, 0.9, "", "fraction of the rows held out of training"),
+  {0}};
 /* clang-format on */
+
+/* A set on the way to being open. */
+typedef struct part {
+  const sb_data_options *o;
+  const sb_law_options *law;
+  uint64_t seed;
+  sb_rows rows;
+  sb_spread spread;
+  sb_data *data;
+} part;
 
 static int has_file(const sb_data_options *o) { return o->file && o->file[0]; }
 
 static sb_status check_options(const sb_data_options *o, const sb_law_options *law) {
   const int lawful = law && law->law > 0;
+  const char *s = sb_section_of(o);
   if (has_file(o) && lawful)
-    return sb_fail(SB_USE, "data: data.law and data.file are both given; take one");
+    return sb_fail(SB_USE, "%s: %s.law and %s.file are both given; take one", s, s, s);
   if (!has_file(o) && !lawful)
-    return sb_fail(SB_USE, "data: what is to be learned? Give data.law or data.file");
+    return sb_fail(SB_USE, "%s: %s? Give %s.law or %s.file", s,
+                   o->section ? "where does the bridge begin" : "what is to be learned", s, s);
   if (lawful && o->n == 0)
-    return sb_fail(SB_USE, "data: how many draws? Give data.n, for instance data.n: 10000");
-  if (o->n < 0) return sb_fail(SB_USE, "data: data.n is %lld", (long long)o->n);
-  if (o->n >= SB_NOISE_MAX_INDEX) return sb_fail(SB_USE, "data: data.n must be below 2^56");
+    return sb_fail(SB_USE, "%s: how many draws? Give %s.n, for instance %s.n: 10000", s, s, s);
+  if (o->n < 0) return sb_fail(SB_USE, "%s: %s.n is %lld", s, s, (long long)o->n);
+  if (o->n >= SB_NOISE_MAX_INDEX) return sb_fail(SB_USE, "%s: %s.n must be below 2^56", s, s);
   if (!(o->validation >= 0 && o->validation <= 0.9))
-    return sb_fail(SB_USE, "data: data.validation is %g, but must lie in [0, 0.9]", o->validation);
+    return sb_fail(SB_USE, "%s: %s.validation is %g, but must lie in [0, 0.9]", s, s,
+                   o->validation);
   if (o->components > 0 && o->project != SB_PROJECT_PCA)
     return sb_fail(SB_USE, "data: data.components needs data.project: pca");
   return SB_OK;
@@ -52,8 +72,8 @@ static sb_status check_size(const sb_data_options *o, const sb_rows *r) {
   if (n < 2)
     return sb_fail(
         SB_USE,
-        "%s: data.validation %g leaves %lld of %lld rows for training; at least two are needed",
-        r->name, o->validation, n, total);
+        "%s: %s.validation %g leaves %lld of %lld rows for training; at least two are needed",
+        r->name, sb_section_of(o), o->validation, n, total);
   if (o->components > r->raw)
     return sb_fail(SB_USE, "%s: data.components is %lld, but there are %d columns", r->name,
                    (long long)o->components, r->raw);
@@ -71,12 +91,18 @@ double sb_data_bytes(int64_t total, int raw, int d, int ranks, int node_ranks) {
   return shared + node_ranks * (rows + sb_spread_bytes(raw) + eigen + 8.0 * d * d + 40.0 * raw);
 }
 
-static sb_status check_memory(const sb_comm *c, const sb_data_options *o, const sb_rows *r) {
-  const int d = o->components ? (int)o->components : r->raw;
+/* Of all sets that a run opens. */
+static sb_status check_memory(const sb_comm *c, const sb_data_options *o, const part *p, int n) {
+  const int raw = p->rows.raw, d = o->components ? (int)o->components : raw;
   const int full = o->project == SB_PROJECT_PCA || o->standardise == SB_STD_WHITEN;
-  double need = sb_data_bytes(r->total, r->raw, d, c->size, c->node_size);
-  double available = (double)sb_memory_available();
-  if (full && d == r->raw) need += c->node_size * 40.0 * r->raw * r->raw;
+  const double available = (double)sb_memory_available();
+  double need = 0;
+  int64_t rows = 0;
+  for (int i = 0; i < n; i++) {
+    need += sb_data_bytes(p[i].rows.total, raw, d, c->size, c->node_size);
+    if (full && d == raw) need += c->node_size * 40.0 * raw * raw;
+    rows += p[i].rows.total;
+  }
   double lack = need - available;
   SB_TRY(sb_max_real(c, &lack, 1)); /* all learn that one node has too little */
   if (lack <= 0) return SB_OK;
@@ -87,8 +113,8 @@ static sb_status check_memory(const sb_comm *c, const sb_data_options *o, const 
                        "%s: %lld rows of %d columns take %.0f bytes on this node (%.0f for each of "
                        "its %d ranks), "
                        "%.0f are available: use more nodes, fewer rows (data.n) or data.components",
-                       r->name, (long long)r->total, r->raw, need, need / c->node_size,
-                       c->node_size, available));
+                       p->rows.name, (long long)rows, raw, need, need / c->node_size, c->node_size,
+                       available));
 }
 
 /* --- Which rows are held out ---------------------------------------------------------------------
@@ -176,50 +202,115 @@ static sb_status map_mixture(sb_data *data) {
 /* --- Opening
  * --------------------------------------------------------------------------------------- */
 
-static sb_status fill(const sb_comm *c, const sb_data_options *o, sb_rows *r, sb_spread *spread,
-                      sb_data *data) {
-  SB_TRY(sb_rows_size(c, o, r));
-  data->n_held = (int64_t)floor(o->validation * (double)r->total);
-  data->n = r->n = r->total - data->n_held;
-  data->total = r->total;
-  data->raw = r->raw;
-  SB_TRY_ALL(c, check_size(o, r));
-  SB_TRY(check_memory(c, o, r));
-  SB_TRY(sb_rows_fill(c, data->seed, r));
-  SB_TRY(sb_rows_crc(c, r, data->crc));
-  SB_TRY_ALL(c, mark_held(data->seed, r));
-  SB_TRY(sb_spread_of(c, r, spread));
-  SB_TRY(sb_affine_choose(c, o, r, spread, &data->map, &data->mean, &data->cov));
-  data->d = data->map.d;
-  SB_TRY(share_rows(c, r, data));
-  return sb_agree(c, map_mixture(data));
+/* Laws say "data.KEY"; the section may be another one. */
+static sb_status open_law(part *p) {
+  char why[SB_MESSAGE_MAX];
+  if (!p->law || p->law->law <= 0) return SB_OK;
+  const sb_status s = sb_law_open(p->law, &p->data->law);
+  snprintf(why, sizeof why, "%s", sb_message());
+  if (!s || !p->o->section || strncmp(why, "data.", 5)) return s;
+  sb_forget();
+  return sb_fail(s, "%s%s", p->o->section, why + 4);
 }
 
-static sb_status open_law(const sb_law_options *law, sb_data *data) {
-  return law && law->law > 0 ? sb_law_open(law, &data->law) : SB_OK;
+/* What is given of a set, and its size. */
+static sb_status size_up(const sb_comm *c, part *p) {
+  sb_rows *r = &p->rows;
+  SB_TRY_ALL(c, SB_NEW(&p->data, 1, "data"));
+  p->data->seed = p->seed;
+  SB_TRY_ALL(c, open_law(p));
+  r->law = p->data->law;
+  SB_TRY(sb_rows_size(c, p->o, r));
+  p->data->n_held = (int64_t)floor(p->o->validation * (double)r->total);
+  p->data->n = r->n = r->total - p->data->n_held;
+  p->data->total = r->total;
+  p->data->raw = r->raw;
+  return sb_agree(c, check_size(p->o, r));
+}
+
+static sb_status fill(const sb_comm *c, part *p) {
+  SB_TRY(sb_rows_fill(c, p->seed, &p->rows));
+  SB_TRY(sb_rows_crc(c, &p->rows, p->data->crc));
+  SB_TRY_ALL(c, mark_held(p->seed, &p->rows));
+  return sb_spread_of(c, &p->rows, &p->spread);
+}
+
+/* One map of both sets, from all their training rows. */
+static sb_status choose_map(const sb_comm *c, part p[2]) {
+  const sb_spread *spread[2] = {&p[0].spread, &p[1].spread};
+  const int64_t n[2] = {p[0].rows.n, p[1].rows.n};
+  sb_rows both = p[0].rows;
+  sb_spread pooled = {0};
+  double *mean = NULL, *cov = NULL;
+  both.name = "data and source";
+  both.n = n[0] + n[1];
+  if (!p[1].rows.law) both.law = NULL; /* a table wants a scale */
+  sb_status s = sb_agree(c, sb_spread_pool(spread, n, both.raw, &pooled));
+  if (!s) s = sb_affine_choose(c, p->o, &both, &pooled, &p[0].data->map, &mean, &cov);
+  if (!s) s = sb_affine_copy(&p[0].data->map, &p[1].data->map);
+  for (int i = 0; !s && i < 2; i++)
+    s = sb_affine_moments(&p[0].data->map, spread[i], &p[i].data->mean, &p[i].data->cov);
+  sb_mem_free(cov);
+  sb_mem_free(mean);
+  sb_spread_free(&pooled);
+  return sb_agree(c, s);
+}
+
+static sb_status lay_out(const sb_comm *c, part *p) {
+  p->data->d = p->data->map.d;
+  SB_TRY(share_rows(c, &p->rows, p->data));
+  return sb_agree(c, map_mixture(p->data));
+}
+
+static sb_status check_pair(const part p[2]) {
+  if (p[0].rows.raw == p[1].rows.raw) return SB_OK;
+  return sb_fail(SB_USE, "source: %s has dimension %d, data: %s has %d; a bridge needs the same",
+                 p[1].rows.name, p[1].rows.raw, p[0].rows.name, p[0].rows.raw);
+}
+
+static sb_status open_parts(const sb_comm *c, part *p, int n) {
+  for (int i = 0; i < n; i++) SB_TRY_ALL(c, check_options(p[i].o, p[i].law));
+  for (int i = 0; i < n; i++) SB_TRY(size_up(c, &p[i]));
+  if (n == 2) SB_TRY_ALL(c, check_pair(p));
+  SB_TRY(check_memory(c, p->o, p, n));
+  for (int i = 0; i < n; i++) SB_TRY(fill(c, &p[i]));
+  if (n == 2)
+    SB_TRY(choose_map(c, p));
+  else
+    SB_TRY(sb_affine_choose(c, p->o, &p->rows, &p->spread, &p->data->map, &p->data->mean,
+                            &p->data->cov));
+  for (int i = 0; i < n; i++) SB_TRY(lay_out(c, &p[i]));
+  return SB_OK;
+}
+
+static sb_status open_all(const sb_comm *c, part *p, int n) {
+  const sb_status s = open_parts(c, p, n);
+  for (int i = 0; i < n; i++) {
+    sb_rows_free(&p[i].rows);
+    sb_spread_free(&p[i].spread);
+    if (s) sb_data_close(c, p[i].data), p[i].data = NULL;
+  }
+  return s;
 }
 
 sb_status sb_data_open(const sb_comm *c, const sb_data_options *o, const sb_law_options *law,
                        uint64_t seed, sb_data **out) {
-  sb_rows rows = {0};
-  sb_spread spread = {0};
-  sb_data *data = NULL;
-  *out = NULL;
-  SB_TRY_ALL(c, check_options(o, law));
-  sb_status s = sb_agree(c, SB_NEW(&data, 1, "data"));
-  if (!s) {
-    data->seed = seed;
-    s = sb_agree(c, open_law(law, data));
-    rows.law = data->law;
-  }
-  if (!s) s = fill(c, o, &rows, &spread, data);
-  sb_rows_free(&rows);
-  sb_spread_free(&spread);
-  if (s) {
-    sb_data_close(c, data);
-    data = NULL;
-  }
-  *out = data;
+  part p = {.o = o, .law = law, .seed = seed};
+  const sb_status s = open_all(c, &p, 1);
+  *out = p.data;
+  return s;
+}
+
+sb_status sb_data_open_pair(const sb_comm *c, const sb_data_options o[2],
+                            const sb_law_options law[2], uint64_t seed, sb_data **data,
+                            sb_data **source) {
+  part p[2] = {
+      {.o = &o[0], .law = &law[0], .seed = seed},
+      {.o = &o[1], .law = &law[1], .seed = sb_noise_key(seed, SB_FOR_DATA, 1, 0)},
+  };
+  const sb_status s = open_all(c, p, 2);
+  *data = p[0].data;
+  *source = p[1].data;
   return s;
 }
 

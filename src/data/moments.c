@@ -157,6 +157,26 @@ sb_status sb_spread_of(const sb_comm *c, const sb_rows *r, sb_spread *out) {
   return s;
 }
 
+sb_status sb_spread_pool(const sb_spread *s[2], const int64_t n[2], int raw, sb_spread *out) {
+  const double one = (double)n[0], two = (double)n[1], all = one + two;
+  SB_TRY(SB_NEW(&out->low, raw, "moments"));
+  SB_TRY(SB_NEW(&out->high, raw, "moments"));
+  SB_TRY(SB_NEW(&out->mean, raw, "moments"));
+  SB_TRY(SB_NEW(&out->cov, (int64_t)raw * raw, "covariance"));
+  for (int j = 0; j < raw; j++) {
+    out->low[j] = fmin(s[0]->low[j], s[1]->low[j]);
+    out->high[j] = fmax(s[0]->high[j], s[1]->high[j]);
+    out->mean[j] = s[0]->mean[j] * (one / all) + s[1]->mean[j] * (two / all);
+  }
+  for (int64_t i = 0; i < raw; i++)
+    for (int64_t j = 0; j < raw; j++) {
+      const double inside = (one - 1) * s[0]->cov[i * raw + j] + (two - 1) * s[1]->cov[i * raw + j];
+      const double apart = (s[0]->mean[i] - s[1]->mean[i]) * (s[0]->mean[j] - s[1]->mean[j]);
+      out->cov[i * raw + j] = (inside + one * two / all * apart) / (all - 1);
+    }
+  return SB_OK;
+}
+
 void sb_spread_free(sb_spread *s) {
   sb_mem_free(s->low);
   sb_mem_free(s->high);

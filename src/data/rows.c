@@ -31,8 +31,8 @@ static sb_status table_size(const sb_comm *c, const sb_data_options *o, sb_rows 
   r->raw = (int)width;
   r->total = shape[0];
   if (o->n > r->total)
-    return sb_fail(SB_USE, "%s: %s has %lld rows, data.n asks for %lld", o->file, o->dataset,
-                   (long long)r->total, (long long)o->n);
+    return sb_fail(SB_USE, "%s: %s has %lld rows, %s.n asks for %lld", o->file, o->dataset,
+                   (long long)r->total, sb_section_of(o), (long long)o->n);
   if (o->n > 0) r->total = o->n;
   return SB_OK;
 }

@@ -16,17 +16,27 @@ static uint64_t stream(const sb_data *data, int which, int64_t replicate) {
                       (uint32_t)(replicate >> 32) << 1 | (uint32_t)which);
 }
 
-static sb_status draw_law(const sb_data *data, uint64_t key, int64_t n, double *x) {
+static sb_status draw_law(const sb_data *data, uint64_t key, int64_t first, int64_t n, double *x) {
   double *raw;
   sb_status s = SB_OK;
   SB_TRY(SB_NEW(&raw, (int64_t)SB_BLOCK * data->raw, "true draws"));
   for (int64_t i = 0; i < n && !s; i += SB_BLOCK) {
     const int64_t rows = n - i < SB_BLOCK ? n - i : SB_BLOCK;
-    s = sb_law_draw(data->law, key, i, rows, raw, NULL);
+    s = sb_law_draw(data->law, key, first + i, rows, raw, NULL);
     if (!s) sb_affine_forward(&data->map, rows, raw, x + i * data->d);
   }
   sb_mem_free(raw);
   return s;
+}
+
+sb_status sb_data_begin(const sb_data *data, uint64_t key, int64_t first, int64_t n, double *x) {
+  if (data->law) return draw_law(data, key, first, n, x);
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t at = first + i, total = data->total,
+                  row = sb_noise_permute(key, total, (uint32_t)(at / total), at % total);
+    for (int j = 0; j < data->d; j++) x[i * data->d + j] = (double)data->x[row * data->d + j];
+  }
+  return SB_OK;
 }
 
 /* --- Rows of a table
@@ -58,7 +68,7 @@ static void draw_rows(const sb_data *data, int which, uint64_t key, int64_t n, d
 
 static sb_status draw(const sb_data *data, int which, int64_t replicate, int64_t n, double *x) {
   const uint64_t key = stream(data, which, replicate);
-  if (data->law) return draw_law(data, key, n, x);
+  if (data->law) return draw_law(data, key, 0, n, x);
   draw_rows(data, which, key, n, x);
   return SB_OK;
 }

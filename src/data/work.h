@@ -5,6 +5,11 @@
 #include "sb/data.h"
 #include "sb/file.h"
 
+/* The section that messages name. */
+static inline const char *sb_section_of(const sb_data_options *o) {
+  return o->section ? o->section : "data";
+}
+
 /** Raw rows of this rank (sb_share_of total). */
 typedef struct sb_rows {
   const char *name; /**< for messages: "file, dataset" or the law       */
@@ -40,6 +45,8 @@ void sb_rows_free(sb_rows *r);
 /** Collective. */
 sb_status sb_spread_of(const sb_comm *c, const sb_rows *r, sb_spread *out);
 void sb_spread_free(sb_spread *s);
+/** Local. Moments of the rows of two spreads together, of n[0] and n[1] rows. */
+sb_status sb_spread_pool(const sb_spread *s[2], const int64_t n[2], int raw, sb_spread *out);
 /** 1 when all training rows have the same number in this column, up to rounding. */
 int sb_spread_constant(const sb_spread *s, int column);
 /** Bytes per rank. */
@@ -52,6 +59,9 @@ double sb_spread_bytes(int raw);
  * [d, d]). */
 sb_status sb_affine_choose(const sb_comm *c, const sb_data_options *o, const sb_rows *r,
                            sb_spread *s, sb_affine *out, double **mean, double **cov);
+/** Local. A second copy of a map; moments of a spread in its coordinates (mean [d], cov [d, d]). */
+sb_status sb_affine_copy(const sb_affine *a, sb_affine *out);
+sb_status sb_affine_moments(const sb_affine *a, const sb_spread *s, double **mean, double **cov);
 void sb_affine_free(sb_affine *a);
 
 #endif

@@ -64,7 +64,7 @@ static sb_status start(const sb_leg *leg, sb_particles *cloud) {
 /* A step that the field takes by itself. */
 static sb_status take_over(const sb_leg *leg, int64_t step, sb_particles *cloud) {
   const sb_field *f = &leg->field;
-  if (f->at) SB_TRY(f->at(f->self, (double)step / (double)leg->steps, step));
+  if (f->at) SB_TRY(f->at(f->self, sb_leg_time(leg, step), step));
   for (int64_t i = 0; i < cloud->count; i += SB_BLOCK) {
     SB_TRY(f->step(f->self, cloud->first + i, tile_rows(i, cloud->count), cloud->x + i * cloud->d));
     sb_tick();
@@ -87,8 +87,7 @@ static void move(const sb_leg *leg, int64_t step, double h, int noisy, sb_partic
       for (int j = 0; j < size; j++) x[j] += sigma * (double)noise[j];
     }
     if (leg->field.after)
-      leg->field.after(leg->field.self, cloud->first + i, rows,
-                       (double)(step + 1) / (double)leg->steps, x);
+      leg->field.after(leg->field.self, cloud->first + i, rows, sb_leg_time(leg, step + 1), x);
   }
 }
 
@@ -123,7 +122,7 @@ typedef struct walk {
 /* Shows a step to the observers that want it. Ranks agree only then: between two observed steps
  * they are on their own, and one that failed waits here for the others. */
 static sb_status show(const walk *w, int leg, const sb_leg *l, int64_t step, sb_status mine) {
-  const double t = (double)step / (double)l->steps;
+  const double t = sb_leg_time(l, step);
   for (int i = 0; i < w->observer_count; i++) {
     const sb_observer *o = &w->observers[i];
     if (!o->wants(o->self, leg, l, step)) continue;
@@ -146,8 +145,8 @@ static sb_status pause(walk *w, int leg, int64_t step, sb_status mine) {
 
 /* One step, or the last half of one: the drift at t_k, what observers see there, the move. */
 static sb_status drift(const sb_leg *l, int64_t step, const sb_particles *cloud) {
-  const double t = (double)step / (double)l->steps;
-  return sb_field_eval(&l->field, t, step, cloud->first, cloud->count, cloud->x, cloud->b);
+  return sb_field_eval(&l->field, sb_leg_time(l, step), step, cloud->first, cloud->count, cloud->x,
+                       cloud->b);
 }
 
 static int watched(const walk *w, int leg, const sb_leg *l, int64_t step) {

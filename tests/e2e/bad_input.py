@@ -109,6 +109,7 @@ deck(
     tiny.replace(tiny[tiny.index("sample:") : tiny.index("record:")], "sample: 3\n"),
 )
 deck("a key given twice", ["key 'seed' is given twice", "first in line"], tiny + "seed: 4\n")
+deck("a second data set of a method that needs one", ["source.law", "one data set"], tiny + "source: {law: moons_cfm}\n")
 deck("a tab", "a tab", "data:\n\tlaw: ring6\n")
 deck("no directory for results", "output: names no directory", tiny.replace("output: out", 'output: ""'))
 deck("an empty deck", "no key in this deck", "")

@@ -140,6 +140,58 @@ static void bridge(const sb_comm *c) {
   sb_law_close(law);
 }
 
+/* A backward leg is the forward one with a clock that runs down: same noise, same bits. */
+static sb_status clocked(void *self, double t, int64_t step) {
+  double *clock = self;
+  clock[0] = clock[1] > 0 ? 1 - t : t;
+  return (int64_t)(clock[0] * 8 + .5) == step ? SB_OK : sb_fail(SB_BAD, "time %g of step", t);
+}
+static sb_status by_clock(void *self, int64_t first, int rows, const double *x, double *b) {
+  const double *clock = self;
+  (void)first;
+  for (int i = 0; i < 2 * rows; i++) b[i] = clock[0] - x[i];
+  return SB_OK;
+}
+static int always(void *self, int leg, const sb_leg *l, int64_t step) {
+  (void)self, (void)leg, (void)l, (void)step;
+  return 1;
+}
+static sb_status times(void *self, int leg, const sb_leg *l, int64_t step, double t,
+                       const sb_particles *p) {
+  (void)leg, (void)p;
+  double *sum = self;
+  *sum += t * (double)(step + 1);
+  return t == sb_leg_time(l, step) ? SB_OK : sb_fail(SB_BAD, "time and step differ");
+}
+static void backward(const sb_comm *c) {
+  sb_particles p[2];
+  bool same = true;
+  double sum[2] = {0, 0};
+  for (int way = 0; way < 2; way++) {
+    double clock[2] = {0, way};
+    const sb_observer observer = {&sum[way], always, times};
+    const sb_leg leg = {.name = "way",
+                        .field = {.d = 2, .self = clock, .at = clocked, .eval = by_clock},
+                        .steps = 8,
+                        .variance = 1,
+                        .path_key = 5,
+                        .start = SB_START_GAUSS,
+                        .start_variance = 1,
+                        .backward = way};
+    sb_particles_new(c, 150, 2, &p[way]);
+    tap_ok(!sb_sample(c, &leg, 1, &p[way], &observer, 1), "a leg %s", way ? "backward" : "forward");
+    tap_ok(sb_leg_step(&leg, sb_leg_time(&leg, 3)) == 3 && sb_leg_inside(&leg, 0.5) == 0.5 &&
+               sb_leg_inside(&leg, way ? 0 : 1) == sb_leg_time(&leg, 7),
+           "its times and steps");
+  }
+  for (int64_t i = 0; i < 2 * p[0].count; i++) same &= p[0].x[i] == p[1].x[i];
+  int64_t differ = !same;
+  tap_ok(!sb_sum_int(c, &differ, 1) && !differ, "the same bits both ways");
+  tap_close(sum[0], 30, 0, "times run up");
+  tap_close(sum[1], 15, 0, "times run down");
+  for (int way = 0; way < 2; way++) sb_particles_free(&p[way]);
+}
+
 static void divergence(const sb_comm *c) {
   double rate = -1e9;
   const sb_leg leg = {.name = "push",
@@ -165,7 +217,7 @@ int main(int argc, char **argv) {
   if (sb_comm_start(&argc, &argv, &c)) return 3;
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();
-  recursion(c), bridge(c), divergence(c);
+  recursion(c), bridge(c), backward(c), divergence(c);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   const int status = tap_done();
   sb_comm_finish(c);

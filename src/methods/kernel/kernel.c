@@ -247,6 +247,7 @@ const sb_method sb_method_kernel = {
     .summary =
         "Langevin sampler of a kernel bridge: no training, a Sinkhorn scaling of the data's kernel",
     .source = "Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372",
+    .needs = 1,
     .state_size = sizeof(engine),
     .sections = sections,
     .bytes = bytes,
@@ -265,6 +266,7 @@ const sb_method sb_method_local = {
     .name = "local",
     .summary = "kernel bridges of neighbourhoods: a scaling for each coordinate or block",
     .source = "Gottwald, Reich 2024, arXiv 2409.07968",
+    .needs = 1,
     .state_size = sizeof(engine),
     .sections = local_sections,
     .bytes = local_bytes,
