@@ -7,7 +7,9 @@
 
 #include "elementary.h"
 
-enum { MANY = 4, PART = 128 };
+/* Columns that go together share what is loaded of x, and keep the processor busy; half as many fit
+ * into the registers of an exponential. */
+enum { COLUMNS = 8, HALF = 4, PART = 128 };
 
 /* --- Products of the matrix with a vector
  * --------------------------------------------------------------------------- */
@@ -19,35 +21,44 @@ SB_INLINE vd apart(const int form, vd square, vd x, double y) {
   return square;
 }
 
-/* U vectors of lanes from `base` on, all m others. */
-SB_INLINE void product_of(const int U, const int few, const int form, int base, const sb_gauss *g,
-                          const double *v, double *keep, double *sum) {
+/* |x - y_j|^2 f of one vector of lanes and U columns from j on. */
+SB_INLINE void squares_of(const int U, const int few, const int form, int base, const sb_gauss *g,
+                          int j, vd *square) {
   const int d = few ? few : g->d;
-  vd at[MANY][4], width[MANY], total[MANY], square[MANY], gap[MANY], e[MANY];
-  EACH(total[u] = vd_all(0.0));
-  EACH(width[u] = vd_all(0.0));
-  if (form != SB_WIDTH_ONE) EACH(width[u] = vd_load(g->a + base + u * ND));
-  for (int c = 0; c < few; c++) EACH(at[u][c] = vd_load(g->x + c * SB_BLOCK + base + u * ND));
-  for (int j = 0; j < g->m; j++) {
-    const double *y = g->y + (ptrdiff_t)j * d;
-    EACH(square[u] = vd_all(0.0));
-    for (int c = 0; c < d; c++) {
-      EACH(gap[u] = (few ? at[u][c & 3] : vd_load(g->x + c * SB_BLOCK + base + u * ND)) - y[c]);
-      EACH(square[u] = vd_fma(gap[u], gap[u], square[u]));
+  const double *y = g->y + (ptrdiff_t)j * d;
+  const vd width = form == SB_WIDTH_ONE ? vd_all(0.0) : vd_load(g->a + base);
+  EACH(square[u] = vd_all(0.0));
+  for (int c = 0; c < d; c++) {
+    const vd x = vd_load(g->x + c * SB_BLOCK + base);
+    for (int u = 0; u < U; u++) {
+      const vd gap = x - y[u * d + c];
+      square[u] = vd_fma(gap, gap, square[u]);
     }
-    EACH(square[u] = apart(form, square[u], width[u], form == SB_WIDTH_ONE ? 0.0 : g->b[j]));
-    EACH(square[u] = vd_max(vd_all(-708.0), -square[u]));
-    vd_exp_inside(U, square, e);
-    if (keep) EACH(vd_store(keep + (ptrdiff_t)j * SB_BLOCK + base + u * ND, e[u]));
-    EACH(total[u] = vd_fma(e[u], vd_all(v[j]), total[u]));
   }
-  EACH(vd_store(sum + base + u * ND, vd_load(sum + base + u * ND) + total[u]));
+  EACH(square[u] = apart(form, square[u], width, form == SB_WIDTH_ONE ? 0.0 : g->b[j + u]));
+}
+
+SB_INLINE vd add_columns(const int U, const int few, const int form, int base, const sb_gauss *g,
+                         int j, const double *v, double *keep, vd total) {
+  vd x[COLUMNS], e[COLUMNS];
+  squares_of(U, few, form, base, g, j, x);
+  EACH(x[u] = vd_max(vd_all(-708.0), -x[u]));
+  for (int h = 0; h < U; h += HALF) vd_exp_inside(U < HALF ? U : HALF, x + h, e + h);
+  if (keep) EACH(vd_store(keep + (ptrdiff_t)(j + u) * SB_BLOCK + base, e[u]));
+  EACH(total = vd_fma(e[u], vd_all(v[j + u]), total));
+  return total;
 }
 
 SB_INLINE void product(const int few, const int form, const sb_gauss *g, const double *v,
                        double *keep, double *sum) {
-  for (int base = 0; base < SB_BLOCK; base += MANY * ND)
-    product_of(MANY, few, form, base, g, v, keep, sum);
+  for (int base = 0; base < SB_BLOCK; base += ND) {
+    vd total = vd_all(0.0);
+    int j = 0;
+    for (; j + COLUMNS <= g->m; j += COLUMNS)
+      total = add_columns(COLUMNS, few, form, base, g, j, v, keep, total);
+    for (; j < g->m; j++) total = add_columns(1, few, form, base, g, j, v, keep, total);
+    vd_store(sum + base, vd_load(sum + base) + total);
+  }
 }
 
 SB_INLINE void product_form(const int form, const sb_gauss *g, const double *v, double *keep,
@@ -70,9 +81,9 @@ void KERNEL(gauss_product)(const sb_gauss *g, const double *v, double *keep, dou
 
 /* The same sums from a matrix that is kept: the same bits. */
 void KERNEL(kept_product)(int m, const double *keep, const double *v, double *sum) {
-  const int U = MANY;
-  for (int base = 0; base < SB_BLOCK; base += MANY * ND) {
-    vd total[MANY];
+  const int U = HALF;
+  for (int base = 0; base < SB_BLOCK; base += HALF * ND) {
+    vd total[HALF];
     EACH(total[u] = vd_all(0.0));
     for (int j = 0; j < m; j++)
       EACH(total[u] = vd_fma(vd_load(keep + (ptrdiff_t)j * SB_BLOCK + base + u * ND), vd_all(v[j]),
@@ -86,7 +97,7 @@ void KERNEL(kept_product)(int m, const double *keep, const double *v, double *su
 
 /* 2^x of x in [-126, 0]; 7e-8 before rounding. */
 SB_INLINE void exp2_inside(const int U, const vf *x, vf *y) {
-  vf round[MANY], f[MANY], q[MANY];
+  vf round[HALF], f[HALF], q[HALF];
   EACH(round[u] = x[u] + SB_ROUND);
   EACH(f[u] = x[u] - (round[u] - SB_ROUND));
   EACH(q[u] = vf_fma(f[u], vf_all(0.00132764725f), vf_all(0.00967554096f)));
@@ -103,34 +114,37 @@ SB_INLINE vf apart32(const int form, vf square, vf x, float y) {
   return square;
 }
 
-SB_INLINE void product32_of(const int U, const int few, const int form, int base,
-                            const sb_gauss32 *g, const float *v, double *sum) {
+SB_INLINE vf add_columns32(const int U, const int few, const int form, int base,
+                           const sb_gauss32 *g, int j, const float *v, vf total) {
   const int d = few ? few : g->d;
-  vf at[MANY][4], width[MANY], total[MANY], square[MANY], gap[MANY], e[MANY];
-  EACH(total[u] = vf_all(0.0f));
-  EACH(width[u] = vf_all(0.0f));
-  if (form != SB_WIDTH_ONE) EACH(width[u] = vf_load(g->a + base + u * NF));
-  for (int c = 0; c < few; c++) EACH(at[u][c] = vf_load(g->x + c * SB_BLOCK + base + u * NF));
-  for (int j = 0; j < g->m; j++) {
-    const float *y = g->y + (ptrdiff_t)j * d;
-    EACH(square[u] = vf_all(0.0f));
-    for (int c = 0; c < d; c++) {
-      EACH(gap[u] = (few ? at[u][c & 3] : vf_load(g->x + c * SB_BLOCK + base + u * NF)) - y[c]);
-      EACH(square[u] = vf_fma(gap[u], gap[u], square[u]));
+  const float *y = g->y + (ptrdiff_t)j * d;
+  const vf width = form == SB_WIDTH_ONE ? vf_all(0.0f) : vf_load(g->a + base);
+  vf square[COLUMNS], e[COLUMNS];
+  EACH(square[u] = vf_all(0.0f));
+  for (int c = 0; c < d; c++) {
+    const vf x = vf_load(g->x + c * SB_BLOCK + base);
+    for (int u = 0; u < U; u++) {
+      const vf gap = x - y[u * d + c];
+      square[u] = vf_fma(gap, gap, square[u]);
     }
-    EACH(square[u] = apart32(form, square[u], width[u], form == SB_WIDTH_ONE ? 0.0f : g->b[j]));
-    EACH(square[u] = vf_max(vf_all(-126.0f), -square[u]));
-    exp2_inside(U, square, e);
-    EACH(total[u] = vf_fma(e[u], vf_all(v[j]), total[u]));
   }
-  for (int u = 0; u < U; u++)
-    for (int lane = 0; lane < NF; lane++) sum[base + u * NF + lane] += (double)total[u][lane];
+  EACH(square[u] = apart32(form, square[u], width, form == SB_WIDTH_ONE ? 0.0f : g->b[j + u]));
+  EACH(square[u] = vf_max(vf_all(-126.0f), -square[u]));
+  for (int h = 0; h < U; h += HALF) exp2_inside(U < HALF ? U : HALF, square + h, e + h);
+  EACH(total = vf_fma(e[u], vf_all(v[j + u]), total));
+  return total;
 }
 
 SB_INLINE void product32(const int few, const int form, const sb_gauss32 *g, const float *v,
                          double *sum) {
-  for (int base = 0; base < SB_BLOCK; base += MANY * NF)
-    product32_of(MANY, few, form, base, g, v, sum);
+  for (int base = 0; base < SB_BLOCK; base += NF) {
+    vf total = vf_all(0.0f);
+    int j = 0;
+    for (; j + COLUMNS <= g->m; j += COLUMNS)
+      total = add_columns32(COLUMNS, few, form, base, g, j, v, total);
+    for (; j < g->m; j++) total = add_columns32(1, few, form, base, g, j, v, total);
+    for (int lane = 0; lane < NF; lane++) sum[base + lane] += (double)total[lane];
+  }
 }
 
 SB_INLINE void product32_form(const int form, const sb_gauss32 *g, const float *v, double *sum) {
@@ -154,28 +168,14 @@ void KERNEL(gauss_product32)(const sb_gauss32 *g, const float *v, double *sum) {
  * -----------------------------------------------------------------------------------------------
  */
 
-/* logit[j] of `count` others from j0 on, for the lanes at `base`; returns their largest. */
-SB_INLINE void logits_of(const int U, const int few, const int form, int base, const sb_gauss *g,
-                         const double *bias, int j, vd *logit) {
-  const int d = few ? few : g->d;
-  const double *y = g->y + (ptrdiff_t)j * d;
-  const vd width = form == SB_WIDTH_ONE ? vd_all(0.0) : vd_load(g->a + base);
-  vd square[MANY], gap[MANY];
-  EACH(square[u] = vd_all(0.0));
-  for (int c = 0; c < d; c++) {
-    const vd x = vd_load(g->x + c * SB_BLOCK + base);
-    EACH(gap[u] = x - y[u * d + c]);
-    EACH(square[u] = vd_fma(gap[u], gap[u], square[u]));
-  }
-  EACH(logit[u] =
-           bias[j + u] - apart(form, square[u], width, form == SB_WIDTH_ONE ? 0.0 : g->b[j + u]));
-}
-
+/* logit[j] of `count` others from j0 on, for the lanes at `base`. */
 SB_INLINE void logits(const int few, const int form, int base, const sb_gauss *g,
                       const double *bias, int j0, int count, vd *logit) {
   int j = 0;
-  for (; j + MANY <= count; j += MANY) logits_of(MANY, few, form, base, g, bias, j0 + j, logit + j);
-  for (; j < count; j++) logits_of(1, few, form, base, g, bias, j0 + j, logit + j);
+  for (; j + COLUMNS <= count; j += COLUMNS)
+    squares_of(COLUMNS, few, form, base, g, j0 + j, logit + j);
+  for (; j < count; j++) squares_of(1, few, form, base, g, j0 + j, logit + j);
+  for (j = 0; j < count; j++) logit[j] = bias[j0 + j] - logit[j];
 }
 
 SB_INLINE void logits_form(const int form, int base, const sb_gauss *g, const double *bias, int j0,
@@ -204,7 +204,7 @@ SB_INLINE vd largest(int count, const vd *logit, vd top) {
 
 /* w = exp(w - top), and their sum in order. */
 SB_INLINE void weigh_of(const int U, vd top, vd *w, vd *sum) {
-  vd x[MANY];
+  vd x[HALF];
   EACH(x[u] = vd_max(vd_all(-708.0), w[u] - top));
   vd_exp_inside(U, x, w);
   EACH(*sum += w[u]);
@@ -213,7 +213,7 @@ SB_INLINE void weigh_of(const int U, vd top, vd *w, vd *sum) {
 static vd weigh(int count, vd top, vd *w) {
   vd sum = vd_all(0.0);
   int j = 0;
-  for (; j + MANY <= count; j += MANY) weigh_of(MANY, top, w + j, &sum);
+  for (; j + HALF <= count; j += HALF) weigh_of(HALF, top, w + j, &sum);
   for (; j < count; j++) weigh_of(1, top, w + j, &sum);
   return sum;
 }
