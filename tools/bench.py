@@ -12,7 +12,8 @@ for). The goal of a row is one for `ratio` if it has one, else for `percent_of_p
 
 PyTorch "default" is as a user gets it, on one thread; "tuned" has the kernels of OpenBLAS chosen by what the CPU can
 do, thresholds of malloc raised, multi-tensor or fused Adam and samples in chunks. $TORCH_PYTHON: the python to ask
-first. --time scales all durations; --only: groups among peak train pair sample noise io record program."""
+first. --time scales all durations; --only: groups among peak train pair sample noise io record program
+kernel. POT, the peer of the scaling of kernels, is "tuned" by the thresholds of malloc."""
 import argparse
 import json
 import math
@@ -33,7 +34,9 @@ TRAIN = [
 # stage, width, draws, and goals as above, and that of the speed-up on two ranks
 SAMPLE = [("stage2", 128, 0, 76, None, None, 1.85), ("stage2", 512, 0, 88, None, None, 1.85),
           ("stage1", 128, 16, 76, 6.0, None, 1.7)]  # fmt: skip
-GROUPS = ["peak", "train", "pair", "sample", "noise", "io", "record", "program"]
+# coordinates, precision, and the goal in per cent of peak, at 20 + 2 d flops a pair: three quarters of the best known code
+KERNEL = [(2, "float", 85), (10, "float", 72), (40, "float", 69), (2, "double", 49), (10, "double", None)]
+GROUPS = ["peak", "train", "pair", "sample", "noise", "io", "record", "program", "kernel"]
 ROUNDS = 3
 
 
@@ -107,14 +110,12 @@ def peer_row(report, name, ours, peer, theirs, goal, unit="us", scale=1e6):
 # --- PyTorch ---------------------------------------------------------------------------------------------------------
 
 
-def torch_python(wish):
-    """The first python that can import torch, or None."""
-    if wish == "none":
-        return None
+def python_with(module, wish=None):
+    """The first python that can import it, or None."""
     on_path = [os.path.join(d, "python3") for d in os.environ.get("PATH", "").split(os.pathsep)]
     for python in [wish, os.environ.get("TORCH_PYTHON"), *on_path, "/usr/bin/python3"]:
         if python and shutil.which(python):
-            test = subprocess.run([python, "-c", "import torch"], capture_output=True, env=surroundings(), check=False)
+            test = subprocess.run([python, "-c", f"import {module}"], capture_output=True, env=surroundings(), check=False)
             if test.returncode == 0:
                 return python
     return None
@@ -131,14 +132,17 @@ def openblas_core():
     return {"OPENBLAS_CORETYPE": core} if core else {}
 
 
+# What numpy and PyTorch free is kept for what they allocate next.
+KEEP = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "268435456"}
+
+
 def peers(python):
     """Workers of PyTorch by name: default and tuned."""
     if not python:
         return {}
     script = os.path.join(TOP, "tools", "bench_torch.py")
-    keep = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "268435456"}
     default = Worker([python, script])
-    tuned = Worker([python, script, "--tuned"], **keep, **openblas_core())
+    tuned = Worker([python, script, "--tuned"], **KEEP, **openblas_core())
     version = default.ask("about")["torch"].split("+")[0]
     return {f"PyTorch {version} default": default, f"PyTorch {version} tuned": tuned}
 
@@ -149,7 +153,7 @@ def peers(python):
 class Bench:
     def __init__(self, options):
         self.options, self.report = options, Report()
-        self.python = torch_python(options.torch)
+        self.python = None if options.torch == "none" else python_with("torch", options.torch)
         self.scratch = tempfile.mkdtemp(dir=options.build)
         self.peers = peers(self.python) if {"train", "sample"} & set(options.only) else {}
         self.peak = 0.0
@@ -314,6 +318,32 @@ class Bench:
             memory = json.load(f)["memory"]
         off = 100 * abs(memory["peak"] / memory["predicted"] - 1)
         self.report.add("memory of a run, off the prediction", off, "%", ranks=n, goal=10)
+
+    def run_kernel(self):
+        """Products with the kernel matrix, and an iteration of its scaling beside POT's."""
+        worker, rows = self.worker("b_scaling"), 8000
+        for dim, precision, goal in KERNEL:
+            answer = worker.ask(f"product {rows} {dim} {precision} fly {self.seconds(1)}")
+            times = Times()
+            times.add(answer["seconds"])
+            top = answer["peak"] / (1 if precision == "float" else 2)
+            name = f"kernel product, {rows} points, d = {dim}, {precision}"
+            self.report.time(name, times, "ms", 1e3, peak=100 * (20 + 2 * dim) * answer["pairs"] / times.best / top, goal=goal)
+            self.report.add(name + ", rate", answer["pairs"] / times.best * 1e-9, "Gpairs/s", better="more")
+        python = python_with("ot")
+        for kind, settings, goal in (("default", {}, None), ("tuned", KEEP, 10)) if python else ():
+            peer = Worker([python, os.path.join(TOP, "tools", "bench_pot.py")], **settings)
+            version, ours, theirs = peer.ask("about")["pot"], Times(), Times()
+            for _ in range(2):
+                ours.add(worker.ask(f"iteration {rows} 2 {self.seconds(0.7)}")["seconds"])
+                theirs.add(peer.ask(f"iteration {rows} 2 {self.seconds(0.1)}"))
+            self.report.time(f"scaling iteration, {rows} points, double, beside POT {kind}", ours, "ms", 1e3)
+            peer_row(self.report, f"POT {version} {kind}, sinkhorn_log iteration, {rows} points", ours, f"POT {version}", theirs,
+                     goal, "ms", 1e3)  # fmt: skip
+            peer.close()
+        if not python:
+            print("no python here can import ot: no figures of POT (make deps-long)")
+        worker.close()
 
     def run(self):
         try:

@@ -94,6 +94,8 @@ typedef struct sb_method {
   /** Collective. Finds what is neither network nor constant of the deck (the scaling of a kernel), unless it is there
    *  or came from a checkpoint; before legs are asked for. NULL: nothing. */
   sb_status (*prepare)(sb_run *run);
+  /** Collective. Says on the screen what prepare will take; adds to *seconds. After open. NULL: nothing to say. */
+  sb_status (*foretell)(sb_run *run, double *seconds);
   /** What prepare found, for a checkpoint to hold and give back; returns the number of blocks. NULL: none. */
   int (*prepared)(sb_run *run, sb_block *out, int most);
   /** Legs for the sampler. One view is alive at a time: a new call replaces the last. Collective. */

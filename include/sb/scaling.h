@@ -6,8 +6,10 @@
  * with itself (Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372). All sums of a row run over the columns in order,
  * and a rank owns whole rows: the same bits on any number of ranks.
  *
- * Since k(x, x) = 1, 1/n <= v <= 1 holds in every iteration; so v and not its logarithm stands in the sums of the
- * scaling, and nothing can overflow or vanish, however small the step. Averages at other points take the maximum out.
+ * The iteration is that of log v, and its log-sum-exp needs no maximum taken out: since k(x, x) = 1 and k <= 1, the
+ * largest term of a row is between v_i and 1, and 1/n <= v <= 1 holds in every plain iteration, so its sum lies in
+ * [1/n, n]. What underflows, a k below 1e-307, is below n^2 1e-307 of the sum, however small the step and however far
+ * the points. Averages at other points, where nothing is 1, take the maximum out.
  * */
 #ifndef SB_SCALING_H
 #define SB_SCALING_H
@@ -27,11 +29,26 @@ typedef struct sb_centres {
   const double *rho;     /**< [n] relative widths; NULL for SB_WIDTH_ONE       */
 } sb_centres;
 
+/** The matrix: never there, or own rows kept. Products in float are always on the fly. */
 typedef enum sb_storage { SB_STORE_FLY, SB_STORE_ROWS } sb_storage;
 typedef enum sb_precision { SB_MIXED, SB_DOUBLE, SB_FLOAT } sb_precision;
 
-/** The least residual that float tiles are sure to reach: float coordinates and terms stall at a few 1e-7. */
-#define SB_FLOAT_FLOOR 1e-6
+/** k as an operator. */
+typedef struct sb_gram sb_gram;
+/** Collective. k is borrowed. Memory: SB_SYS; accepts halves in sb_gram_close. */
+sb_status sb_gram_open(const sb_comm *c, const sb_centres *k, int storage, sb_gram **out);
+/** Accepts NULL. */
+void sb_gram_close(sb_gram *g);
+/** Local. own [count] = rows of k v of this rank's share of n; v [n], in float to
+ *  about 1e-6. The sums of a row run over the columns in order. */
+sb_status sb_gram_times(sb_gram *g, const double *v, int in_float, double *own);
+/** Bytes of the fullest of so many ranks, and seconds of a product of it on the fly, by one tile of rows. Not
+ *  collective. */
+double sb_gram_bytes(int ranks, int64_t n, int d, int storage);
+double sb_gram_seconds(int ranks, const sb_centres *k, int in_float);
+
+/** The least residual that float tiles can be asked for: they stall near it. */
+#define SB_FLOAT_FLOOR 1e-7
 
 typedef struct sb_scaling_options {
   int storage, precision; /**< sb_storage, sb_precision (mixed: float until it is near, then double) */
@@ -39,22 +56,33 @@ typedef struct sb_scaling_options {
   int64_t iterations;     /**< at most                                                               */
 } sb_scaling_options;
 
+/** Why a scaling ended: > 0 good, < 0 not. Stalled: the residual no longer falls, by rounding (of float tiles, too). */
+typedef enum sb_scale_end {
+  SB_SCALE_BUDGET = -2,
+  SB_SCALE_STALLED = -1,
+  SB_SCALE_GOES_ON = 0,
+  SB_SCALE_CONVERGED = 1
+} sb_scale_end;
+
 typedef struct sb_scaling_result {
-  int64_t iterations, in_float; /**< products with the matrix; of them in float                        */
-  double residual;              /**< max |v_i (k v)_i - 1| of the v returned, in the last precision    */
-  int converged;
+  int64_t iterations, in_float; /**< products with the matrix; of them in float                */
+  double residual;              /**< max |v_i (k v)_i - 1| of the v returned, in double        */
+  int converged;                /**< end == SB_SCALE_CONVERGED                                 */
+  sb_scale_end end;
   double seconds;
 } sb_scaling_result;
 
 /** Collective. Scales: log_v [n], on every rank, the same bits. The first three iterations are v <- sqrt(v / (k v));
  *  then log v <- log v - a log(v k v) + b (log v - log v before), a = 4 (sqrt 2 - 1)^2, b = (sqrt 2 - 1)^4, which
  *  shrinks errors sixfold each where k is positive definite; it goes back to the former where the residual grows.
- *  Without convergence the status is SB_OK, converged 0. SB_USE: float asked for less than SB_FLOAT_FLOOR; no memory:
- *  SB_SYS. */
+ *  Without convergence the status is SB_OK, and result->end says why. SB_USE: float asked for less than SB_FLOAT_FLOOR;
+ *  no memory: SB_SYS. */
 sb_status sb_scale(const sb_comm *c, const sb_centres *k, const sb_scaling_options *o, double *log_v,
                    sb_scaling_result *result);
-/** Bytes of one rank that sb_scale takes. */
-double sb_scale_bytes(const sb_comm *c, int64_t n, int d, int storage);
+/** Bytes of the fullest of so many ranks that sb_scale takes, and products that it will need where k is positive
+ *  definite. Not collective. */
+double sb_scale_bytes(int ranks, int64_t n, int d, int storage);
+void sb_scale_products(const sb_scaling_options *o, double *in_float, double *in_double);
 
 /** Averages at points x with weights w_j(x) = exp(bias_j) k(x, x_j) / sum. */
 typedef struct sb_soft sb_soft;

@@ -71,10 +71,13 @@ static sb_status measure(app *a, double seconds[3]) {
 }
 
 sb_status app_rough(app *a) {
-  double seconds[3] = {0};
+  double seconds[3] = {0}, before = 0;
+  const int trains = !strcmp(a->line.command, "run") || !strcmp(a->line.command, "train");
+  if (trains && a->method->foretell) SB_TRY(a->method->foretell(&a->run, &before));
   sb_log_start(a->comm->rank, 1);
   const sb_status s = measure(a, seconds);
   sb_log_start(a->comm->rank, a->line.quiet);
+  seconds[0] += before;
   if (!s)
     sb_say("time        roughly %.2g s to train, %.2g s to sample, %.2g s to evaluate\n",
            seconds[0], seconds[1], seconds[2]);

@@ -154,12 +154,75 @@ static void test_cloud(int n, int d, double step, float *x, double *l) {
          "%d of %d products in float, the same scaling to %.1e", (int)mixed.in_float,
          (int)mixed.iterations, worst);
   const sb_scaling_result coarse = scale(world, &k, SB_STORE_FLY, SB_FLOAT, 1e-6, 100, m);
-  tap_ok(coarse.converged && coarse.in_float == coarse.iterations, "float alone reaches 1e-6");
-  const sb_scaling_options o = {SB_STORE_FLY, SB_FLOAT, 1e-7, 100};
+  tap_ok(coarse.converged && coarse.in_float == coarse.iterations - 1,
+         "float alone reaches 1e-6, as a product in double says: %.1e", coarse.residual);
+  const sb_scaling_result least = scale(world, &k, SB_STORE_FLY, SB_FLOAT, SB_FLOAT_FLOOR, 100, m);
+  tap_ok(least.converged == (least.end == SB_SCALE_CONVERGED) && least.residual < 2e-6 &&
+             least.iterations < 40 && (least.converged || least.end == SB_SCALE_STALLED),
+         "asked for its floor it ends, at %.1e after %d products, reason %d", least.residual,
+         (int)least.iterations, least.end);
+  const sb_scaling_options o = {SB_STORE_FLY, SB_FLOAT, 9e-8, 100};
   sb_scaling_result r;
   tap_ok(sb_scale(world, &k, &o, m, &r) == SB_USE && strstr(sb_message(), "stalls"),
-         "float refuses 1e-7");
+         "float refuses less than 1e-7");
   sb_forget();
+}
+
+/* --- Steps far from any sense: two clusters of 100 points, a thousand widths apart */
+
+/* The same iteration by log-sum-exp with the maximum taken out, to the end. */
+static void by_logarithms(int n, const double *q, double *l) {
+  double *next = l + n;
+  memset(l, 0, (size_t)n * sizeof *l);
+  for (int it = 0; it < 120; it++) {
+    for (int i = 0; i < n; i++) {
+      double top = -HUGE_VAL, sum = 0;
+      for (int j = 0; j < n; j++) top = fmax(top, l[j] - q[i * n + j]);
+      for (int j = 0; j < n; j++) sum += exp(l[j] - q[i * n + j] - top);
+      next[i] = .5 * (l[i] - top - log(sum));
+    }
+    memcpy(l, next, (size_t)n * sizeof *l);
+  }
+}
+
+static void test_step(double step, const char *what, int n, float *x, double *l) {
+  const double s[2] = {1 / (2 * sqrt(step)), 1 / (2 * sqrt(step))};
+  const sb_centres k = {.n = n, .d = 2, .coordinate = axes, .scale = s, .x = x, .width = 2};
+  double *q = NULL, *want = NULL, worst;
+  need(SB_NEW(&q, (int64_t)n * n, "exponents"));
+  need(SB_NEW(&want, 2 * n, "scaling"));
+  for (int i = 0; i < n * n; i++)
+    for (int c = 0; c < 2; c++)
+      q[i] += pow(s[c] * ((double)x[i / n * 2 + c] - (double)x[i % n * 2 + c]), 2);
+  by_logarithms(n, q, want);
+  for (int precision = SB_MIXED; precision <= SB_FLOAT; precision++) {
+    const double tolerance = precision == SB_FLOAT ? 1e-6 : 1e-12;
+    const sb_scaling_result r = scale(world, &k, SB_STORE_FLY, precision, tolerance, 60, l);
+    worst = 0;
+    for (int i = 0; i < n; i++) worst = isfinite(l[i]) ? fmax(worst, fabs(l[i] - want[i])) : NAN;
+    /* where float coordinates are too coarse for the step, float alone has to say so */
+    const int coarse = precision == SB_FLOAT && r.end == SB_SCALE_STALLED;
+    tap_ok(coarse ? r.residual > tolerance && worst < 1e-3 : r.converged && worst < 10 * tolerance,
+           "%s, precision %d: as by logarithms to %.1e after %d products%s", what, precision, worst,
+           (int)r.iterations, coarse ? ", stalled" : "");
+  }
+  sb_mem_free(want);
+  sb_mem_free(q);
+}
+
+static void test_steps(float *x, double *l) {
+  enum { N = 200 };
+  double least = HUGE_VAL;
+  cloud(N, 2, x);
+  for (int i = 0; i < N; i++) x[i * 2] += i % 2 ? 1000.f : -1000.f;
+  for (int i = 0; i < N; i++)
+    for (int j = 0; j < i; j++)
+      least = fmin(least, pow((double)x[i * 2] - (double)x[j * 2], 2) +
+                              pow((double)x[i * 2 + 1] - (double)x[j * 2 + 1], 2));
+  test_step(1e-6 * least, "a step of 1e-6 of the least squared distance", N, x, l);
+  test_step(.05, "clusters that do not feel each other", N, x, l);
+  test_step(2000, "clusters that hardly do", N, x, l);
+  test_step(1e12, "a step of 1e5 times the squared size of the cloud", N, x, l);
 }
 
 /* Rows of the scaled matrix sum to 1, in plain arithmetic. */
@@ -276,6 +339,7 @@ int main(int argc, char **argv) {
   test_cloud(1, 2, .1, x, l);
   test_widths(SB_WIDTH_SUM, x, l);
   test_widths(SB_WIDTH_PRODUCT, x, l);
+  test_steps(x, l);
   test_nearest();
   sb_mem_free(l);
   sb_mem_free(x);

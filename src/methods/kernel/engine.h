@@ -74,7 +74,7 @@ typedef struct engine {
   double chosen, gap; /* step in use; squared median distance to the nearest neighbour */
   int seen;         /* among so many coordinates: those of the head where it is largest for each */
   double *log_v;    /* [heads, n]                          */
-  int64_t found[3]; /* of the scaling, largest over heads: done, products, converged (least) */
+  int64_t found[3]; /* of the scaling: done, products at most, sb_scale_end of the worst head */
   double residual;
 
   /* what is given: condition.c */
@@ -117,6 +117,7 @@ sb_status engine_local_heads(engine *e);
 /* prepare.c */
 sb_status engine_steps(engine *e);     /* collective: epsilon of each coordinate, with warnings */
 sb_status engine_prepare(sb_run *run); /* collective: widths and scalings                       */
+sb_status engine_foretell(sb_run *run, double *seconds); /* collective: what that will take */
 int engine_prepared(sb_run *run, sb_block *out, int most);
 sb_status engine_soft_open(engine *e); /* averages of all heads; local */
 void engine_soft_close(engine *e);

@@ -94,7 +94,7 @@ static int64_t bytes_of(sb_run *run, double heads, double seen, double moved) {
   const int second = e->sample.sampler == SAMPLER_AWARE,
             wide = e->options.bandwidth != SB_WIDTH_ONE;
   double sum = heads * 8 * (double)n * (1 + 2 * wide) + 8.0 * SB_BLOCK * (double)run->data->d * 6;
-  sum += sb_scale_bytes(run->comm, n, (int)seen, e->options.storage);
+  sum += sb_scale_bytes(run->comm->size, n, (int)seen, e->options.storage);
   sum += heads * (sb_soft_bytes(n, (int)seen, (int)moved, second) - 8 * (double)n) * (1 + wide);
   if (second) sum += 8.0 * SB_BLOCK * moved * moved;
   return sum < 9e18 ? (int64_t)sum : INT64_MAX;
@@ -255,6 +255,7 @@ const sb_method sb_method_kernel = {
     .close = close,
     .tasks = tasks,
     .prepare = engine_prepare,
+    .foretell = engine_foretell,
     .prepared = engine_prepared,
     .legs = legs,
     .marginal = marginal,
@@ -274,6 +275,7 @@ const sb_method sb_method_local = {
     .close = close,
     .tasks = tasks,
     .prepare = engine_prepare,
+    .foretell = engine_foretell,
     .prepared = engine_prepared,
     .legs = legs,
     .marginal = marginal,

@@ -123,28 +123,40 @@ static sb_status widths(engine *e, head *h) {
   return SB_OK;
 }
 
+static const char *reason_of(int64_t end) {
+  return end == SB_SCALE_CONVERGED ? "converged"
+         : end == SB_SCALE_STALLED ? "stalled"
+                                   : "not converged";
+}
+
 static sb_status scale(engine *e) {
   const kernel_options *o = &e->options;
   const sb_scaling_options how = {o->storage, o->precision, o->tolerance, o->iterations};
   double seconds = 0;
-  e->found[1] = 0, e->found[2] = 1, e->residual = 0;
+  e->found[1] = 0, e->found[2] = SB_SCALE_CONVERGED, e->residual = 0;
   for (int i = 0; i < e->heads; i++) {
     sb_scaling_result r;
     SB_TRY(sb_scale(e->run->comm, &e->head[i].centres, &how, e->head[i].log_v, &r));
     if (r.iterations > e->found[1]) e->found[1] = r.iterations;
-    if (!r.converged) e->found[2] = 0;
+    if (r.end < e->found[2]) e->found[2] = r.end;
     e->residual = fmax(e->residual, r.residual);
     seconds += r.seconds;
   }
   e->found[0] = 1;
   sb_say("scaling     %d kernel%s of %lld points: %s, residual %.1e after %lld products, %.2f s\n",
-         e->heads, e->heads == 1 ? "" : "s", (long long)e->head->fixed.n,
-         e->found[2] ? "converged" : "not converged", e->residual, (long long)e->found[1], seconds);
-  if (!e->found[2])
+         e->heads, e->heads == 1 ? "" : "s", (long long)e->head->fixed.n, reason_of(e->found[2]),
+         e->residual, (long long)e->found[1], seconds);
+  if (e->found[2] == SB_SCALE_BUDGET)
     sb_warn(
         "the scaling has residual %.1e after %lld products, kernel.tolerance is %g: raise "
         "kernel.iterations",
         e->residual, (long long)e->found[1], o->tolerance);
+  if (e->found[2] == SB_SCALE_STALLED)
+    sb_warn(
+        "the scaling stalls at residual %.1e after %lld products, kernel.tolerance is %g: that is "
+        "the rounding of kernel.precision %s",
+        e->residual, (long long)e->found[1], o->tolerance,
+        o->precision == SB_FLOAT ? "float; mixed or double go on" : "double; raise the tolerance");
   return SB_OK;
 }
 
@@ -159,11 +171,30 @@ sb_status engine_prepare(sb_run *run) {
   for (int i = 0; i < e->heads; i++) SB_TRY(widths(e, &e->head[i]));
   if (e->options.weights == WEIGHTS_DENSITY) {
     for (int64_t i = 0; i < e->heads * n; i++) e->log_v[i] = 0;
-    e->found[0] = e->found[2] = 1;
+    e->found[0] = e->found[2] = SB_SCALE_CONVERGED;
   }
   const sb_status s = e->found[0] ? SB_OK : scale(e);
-  run->open_end = !e->found[2];
+  run->open_end = e->found[2] != SB_SCALE_CONVERGED;
   return s;
+}
+
+/* A product of each precision, and the products that a scaling takes where the kernel is positive
+ * definite; of matrices that are kept as if they were not. */
+sb_status engine_foretell(sb_run *run, double *seconds) {
+  const engine *e = run->state;
+  const kernel_options *o = &e->options;
+  const sb_scaling_options how = {o->storage, o->precision, o->tolerance, o->iterations};
+  double one[2] = {0}, times[2] = {0};
+  if (o->weights == WEIGHTS_DENSITY) return SB_OK;
+  for (int i = 0; i < e->heads; i++)
+    for (int k = 0; k < 2; k++)
+      one[k] += sb_gram_seconds(run->comm->size, &e->head[i].fixed, k == 0);
+  SB_TRY(sb_max_real(run->comm, one, 2));
+  sb_scale_products(&how, &times[0], &times[1]);
+  *seconds += times[0] * one[0] + times[1] * one[1];
+  sb_say("scaling     about %g products in float of %.2g s and %g in double of %.2g s\n", times[0],
+         one[0], times[1], one[1]);
+  return SB_OK;
 }
 
 int engine_prepared(sb_run *run, sb_block *out, int most) {
@@ -175,12 +206,13 @@ int engine_prepared(sb_run *run, sb_block *out, int most) {
                       .rank = 2,
                       .shape = {e->heads, run->data->n},
                       .data = e->log_v};
-  out[1] = (sb_block){.path = "/kernel/scaling",
-                      .meaning = "done, products, converged",
-                      .kind = SB_KIND_I64,
-                      .rank = 1,
-                      .shape = {3},
-                      .data = e->found};
+  out[1] =
+      (sb_block){.path = "/kernel/scaling",
+                 .meaning = "done, products, reason: 1 converged, -1 stalled, -2 kernel.iterations",
+                 .kind = SB_KIND_I64,
+                 .rank = 1,
+                 .shape = {3},
+                 .data = e->found};
   out[2] = (sb_block){.path = "/kernel/residual",
                       .meaning = "largest residual of the scaling",
                       .kind = SB_KIND_F64,
