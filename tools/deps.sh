@@ -83,6 +83,8 @@ clang-format        | has clang-format             | clang-format             | 
 valgrind            | has valgrind                 | valgrind                 | valgrind       | valgrind
 shellcheck          | has shellcheck               | shellcheck               | -              | shellcheck
 ip                  | has ip                       | iproute2                 | -              | iproute2
+Chromium            | has chromium                 | chromium                 | -              | -
+tidy                | has tidy                     | tidy                     | -              | tidy-html5
 MPICH               | has mpicc.mpich              | mpich libmpich-dev libhdf5-mpich-dev libscalapack-mpich-dev | - | mpich
 mandoc              | has mandoc                   | mandoc                   | -              | mandoc
 environment modules | modules                      | environment-modules      | -              | environment-modules

@@ -225,6 +225,7 @@ sb_status app_velocity_files(app *a);
 sb_status app_evaluate(app *a);
 sb_status app_evaluate_samples(app *a); /* evaluate --samples --truth */
 sb_status app_study_run(app *a);
+sb_status app_report(app *a);
 sb_status app_info(app *a);
 sb_status app_help(app *a);
 

@@ -22,6 +22,8 @@ const app_command app_commands[] = {
      app_evaluate},
     {"study", "DECK", "the cases of study.grid, into one table: study.h5, study.csv, slopes.csv", 1,
      app_study_run},
+    {"report", "FOLDER", "one HTML page on a run or study, from what is in its folder: report.html",
+     0, app_report},
     {"info", "FILE", "what a deck or a file of this program holds", 0, app_info},
     {"help", "[keys [SECTION]]", "this page; every key of a deck", 0, app_help},
     {NULL, NULL, NULL, 0, NULL}};

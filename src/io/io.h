@@ -8,6 +8,7 @@
 
 #include "sb/file.h"
 #include "sb/recorder.h"
+#include "sb/text.h"
 
 /* --- fault.c ------------------------------------------------------------------------------------
  */
@@ -52,25 +53,6 @@ sb_status sb_reserve_local(const char *path, const char *name, int64_t bytes);
 sb_status sb_replace_local(const char *part, const char *path, int keep);
 /** "NAME.h5" and 3 give "NAME.3.h5" (sb_mem_new). */
 sb_status sb_numbered(char **out, const char *path, const char *before, int width, int number);
-
-/* --- text.c -------------------------------------------------------------------------------------
- */
-
-/** A text that grows; zeroed = empty. A failure is kept, and returned by sb_text_end. */
-typedef struct sb_text {
-  char *data;
-  int64_t length, room;
-  sb_status status;
-} sb_text;
-void sb_text_add(sb_text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** With & < > " as XML wants them. */
-void sb_text_xml(sb_text *t, const char *text);
-/** As a JSON string, quotes included; as a JSON number (null where not finite). */
-void sb_text_quote(sb_text *t, const char *text);
-void sb_text_number(sb_text *t, double x);
-void sb_text_free(sb_text *t);
-/** "8.4 MiB". */
-void sb_size_text(double bytes, char out[16]);
 
 /* --- xdmf.c: the text of NAME.xdmf2 and NAME.xmf, kept by rank 0 --------------------------------
  */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io.h"
 #include "sb/mem.h"
+#include "sb/text.h"
 
 static int make_room(sb_text *t, int64_t more) {
   char *wider;
@@ -36,15 +36,42 @@ void sb_text_add(sb_text *t, const char *format, ...) {
   }
 }
 
+/* Bytes of the character that begins here, 0 where it is none of UTF-8 (RFC 3629). */
+static int utf8(const unsigned char *c) {
+  static const struct {
+    unsigned char low, high, second_low, second_high;
+    int bytes;
+  } forms[] = {
+      {0x00, 0x7F, 0, 0, 1},       {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3},
+      {0xE1, 0xEC, 0x80, 0xBF, 3}, {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3},
+      {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4}};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    if (c[0] < forms[i].low || c[0] > forms[i].high) continue;
+    if (forms[i].bytes == 1) return 1;
+    if (c[1] < forms[i].second_low || c[1] > forms[i].second_high) return 0;
+    for (int k = 2; k < forms[i].bytes; k++)
+      if (c[k] < 0x80 || c[k] > 0xBF) return 0;
+    return forms[i].bytes;
+  }
+  return 0;
+}
+
 void sb_text_xml(sb_text *t, const char *text) {
-  for (; *text; text++) {
-    switch (*text) {
+  while (*text) {
+    const unsigned char c = (unsigned char)*text;
+    const int bytes = utf8((const unsigned char *)text);
+    switch (c) {
       case '&': sb_text_add(t, "&amp;"); break;
       case '<': sb_text_add(t, "&lt;"); break;
       case '>': sb_text_add(t, "&gt;"); break;
       case '"': sb_text_add(t, "&quot;"); break;
-      default: sb_text_add(t, "%c", *text);
+      default:
+        if (bytes == 0 || (c < 32 && c != '\n' && c != '\t') || c == 127)
+          sb_text_add(t, "\xEF\xBF\xBD");
+        else
+          sb_text_add(t, "%.*s", bytes, text);
     }
+    text += bytes ? bytes : 1;
   }
 }
 
