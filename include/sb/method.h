@@ -79,6 +79,8 @@ typedef struct sb_method {
   const char *const *parts;      /**< learned parts in order of bits, NULL at the end                 */
   /** Sections of the deck that the method owns, pointing into state; returns their number (at most `most`). */
   int (*sections)(void *state, sb_section *out, int most);
+  /** Collective; after the data are there, before memory is predicted: what tables of keys cannot see. NULL: nothing. */
+  sb_status (*check)(sb_run *run);
   /** Bytes that one rank will allocate for networks and fields; before open. */
   int64_t (*bytes)(sb_run *run);
   /** Collective; after the deck and the data are there. */
@@ -105,7 +107,8 @@ typedef struct sb_method {
   sb_status (*marginal)(sb_run *run, int leg, double t, uint64_t key, int64_t first, int64_t n, double *x);
   /** Density of that law, log p [n]: SB_USE, or NaN, where it has none that is known. Local. */
   sb_status (*density)(sb_run *run, int leg, double t, int64_t n, const double *x, double *logp);
-  /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]. Local. NULL: none. */
+  /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]; n 0: the width.
+   *  SB_USE: this run has no such part. Local. NULL: none. */
   sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);
   /** What draws follow; NULL: the law of the data. Collective. */
   sb_status (*target)(sb_run *run, sb_target *out);

@@ -38,11 +38,14 @@ typedef enum sb_start { SB_START_KEEP, SB_START_ZERO, SB_START_GAUSS, SB_START_O
 typedef struct sb_leg {
   char name[16];         /**< "stage1"                                                               */
   sb_field field;
-  int64_t steps;         /**< uniform grid of this many steps                                        */
+  int64_t steps;         /**< so many steps                                                          */
+  const double *times;   /**< [steps + 1] where they begin and the last one ends, ascending from 0 to 1, borrowed; a
+                              backward leg takes them from behind; NULL: a uniform grid              */
   double variance;       /**< of the noise, per unit t                                               */
   sb_start start;        /**< where particles begin: where the leg before left them, 0, N(0, v I), field.begin */
   double start_variance; /**< v                                                                      */
   uint64_t start_key, path_key; /**< streams                                                         */
+  int quiet_end;         /**< the last step has no noise                                             */
   int denoise;           /**< after the last step move once more by h b, without noise (Tweedie)     */
   int backward;          /**< time runs from 1 to 0: step k begins at t = 1 - k / steps; b is the drift of the reversed
                               process per unit of its own time, x moves by h b                                 */
@@ -81,10 +84,21 @@ typedef struct sb_hold {
 /** Time where step `step` of a leg begins, 0 .. steps; and the step that a time belongs to. */
 static inline double sb_leg_time(const sb_leg *l, int64_t step) {
   const double s = (double)step / (double)l->steps;
+  if (l->times) return l->times[l->backward ? l->steps - step : step];
   return l->backward ? 1 - s : s;
 }
 static inline int64_t sb_leg_step(const sb_leg *l, double t) {
-  return (int64_t)((l->backward ? 1 - t : t) * (double)l->steps);
+  int64_t step = 0;
+  if (!l->times) return (int64_t)((l->backward ? 1 - t : t) * (double)l->steps);
+  while (step + 1 < l->steps &&
+         (l->backward ? sb_leg_time(l, step + 1) >= t : sb_leg_time(l, step + 1) <= t))
+    step++;
+  return step;
+}
+/** How long a step takes. */
+static inline double sb_leg_length(const sb_leg *l, int64_t step) {
+  const double h = sb_leg_time(l, step + 1) - sb_leg_time(l, step);
+  return l->times ? (h < 0 ? -h : h) : 1.0 / (double)l->steps;
 }
 /** The time nearest to t where a step of the leg begins at or after. */
 static inline double sb_leg_inside(const sb_leg *l, double t) {

@@ -65,7 +65,7 @@ struct sb_task {
    *  takes options->steps steps; 0: once. Steps are counted through all rounds. */
   int64_t rounds;
   int64_t until;  /**< sb_train comes back when so many steps were taken; 0: all                    */
-  char title[24]; /**< on the screen; "": name */
+  char title[48]; /**< on the screen; "": name */
   void *self;
   /** Before step `step` (from 0) is taken. Collective. NULL: nothing to do. */
   sb_status (*ready)(void *self, sb_task *task, int64_t step);

@@ -42,6 +42,7 @@ static sb_status check_evaluate(const app *a) {
 sb_status app_check(app *a) {
   const int all = commanded(a, "run");
   SB_TRY(app_image_check(a));
+  if (a->method->check) SB_TRY(a->method->check(&a->run));
   if (all || commanded(a, "velocity")) SB_TRY(check_velocity(a));
   if (all || commanded(a, "evaluate") || commanded(a, "study")) SB_TRY(check_evaluate(a));
   if (app_starts_from_file(a) && (all || commanded(a, "sample"))) SB_TRY(app_start_check(a));

@@ -294,12 +294,15 @@ static sb_status put_fields(visit *v, sb_file *f) {
     snprintf(path, sizeof path, "/drift_%.15s", legs[i].name);
     SB_TRY(put(v, f, path, "drift per unit time, raw coordinates", a->run.data->raw, v->out));
   }
-  for (int i = 0; a->method->part && a->method->parts && a->method->parts[i] && (i == 0 || n > 1);
-       i++) {
-    int width = i == 0 ? a->run.data->d : 1;
+  for (int i = 0; a->method->part && a->method->parts && a->method->parts[i]; i++) {
+    int width;
+    if (a->method->part(&a->run, i, 0.5, 0, NULL, NULL, &width)) { /* this run has none */
+      sb_forget();
+      continue;
+    }
     SB_TRY_ALL(a->comm, by_time(v, width, get_part, &i));
     snprintf(path, sizeof path, "/%s", a->method->parts[i]);
-    SB_TRY(put(v, f, path, "learned part, network coordinates", width, v->out));
+    SB_TRY(put(v, f, path, "part of the method, network coordinates", width, v->out));
   }
   return sb_about_put(f, a->parent);
 }

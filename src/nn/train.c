@@ -259,6 +259,13 @@ static sb_status validate(const sb_comm *c, sb_task *task, double *out) {
   return SB_OK;
 }
 
+static const char *shown(const sb_task *task) { return task->title[0] ? task->title : task->name; }
+
+static int width(const sb_task *task) {
+  const int length = (int)strlen(shown(task));
+  return length > 8 ? length : 8;
+}
+
 /* One line on the screen. */
 static void progress(const sb_task *task, int64_t step, const sb_history *line,
                      const sb_pace *pace) {
@@ -266,9 +273,9 @@ static void progress(const sb_task *task, int64_t step, const sb_history *line,
       (double)(end_of(task) - *task->step) * (double)task->options->batch / pace->rows_per_second;
   char validation[16] = "-";
   if (!isnan(line->validation)) snprintf(validation, sizeof validation, "%.5f", line->validation);
-  sb_say("%-8s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n",
-         task->title[0] ? task->title : task->name, (long long)step, line->loss, validation,
-         line->gradient_norm, line->rate, pace->rows_per_second, 100 * pace->exchange, left);
+  sb_say("%-*s %8lld %10.5f %10s %10.4f %9.2e %11.0f %6.1f%% %8.0f s\n", width(task), shown(task),
+         (long long)step, line->loss, validation, line->gradient_norm, line->rate,
+         pace->rows_per_second, 100 * pace->exchange, left);
 }
 
 #define SCREEN 2.0 /* seconds between lines on the screen */
@@ -340,8 +347,8 @@ sb_status sb_train_on(const sb_comm *c, sb_task *task, const sb_train_control *c
   task->adam.rate = task->options->rate;
   for (int64_t i = 0; i < *task->restores; i++) task->adam.rate /= 2;
   if (*task->step < end_of(task))
-    sb_say("%-8s %8s %10s %10s %10s %9s %11s %7s %10s\n", "network", "step", "loss", "validation",
-           "gradient", "rate", "samples/s", "comm", "left");
+    sb_say("%-*s %8s %10s %10s %10s %9s %11s %7s %10s\n", width(task), "network", "step", "loss",
+           "validation", "gradient", "rate", "samples/s", "comm", "left");
   const sb_status s = loop(c, task, control, hold);
   return s == SB_EARLY
              ? sb_fail(s, "after step %lld of network %s", (long long)*task->step, task->name)

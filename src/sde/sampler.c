@@ -160,7 +160,7 @@ static sb_status advance(walk *w, const sb_leg *l, int64_t step) {
   if (l->field.step)
     SB_TRY(take_over(l, step, w->cloud));
   else
-    move(l, step, 1.0 / (double)l->steps, 1, w->cloud, w->noise);
+    move(l, step, sb_leg_length(l, step), !l->quiet_end || step < l->steps - 1, w->cloud, w->noise);
   return check(w->comm, l, step, w->cloud);
 }
 
@@ -181,7 +181,7 @@ static sb_status run_leg(walk *w, int index, const sb_leg *l, int64_t from) {
   if (l->denoise && !mine) {
     mine = drift(l, l->steps - 1, w->cloud);
     if (!mine)
-      move(l, l->steps - 1, 1.0 / (double)l->steps, 0, w->cloud, w->noise),
+      move(l, l->steps - 1, sb_leg_length(l, l->steps - 1), 0, w->cloud, w->noise),
           mine = check(w->comm, l, l->steps - 1, w->cloud);
   }
   SB_TRY_ALL(w->comm, mine);
