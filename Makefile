@@ -1,7 +1,7 @@
 # sbridge. `make help` lists what can be made; `make deps demo` is a good start.
 #
 # Choices on the command line, for instance `make CC=clang SAN=1 check`:
-#   CC=clang        the compiler below mpicc       CFLAGS=...   instead of -O2 -g
+#   CC=clang        the compiler below mpicc       CFLAGS=...   instead of -O3 -g
 #   SAN=1           address and undefined-behaviour sanitizers
 #   MPI=mpich       Debian's MPICH (mpicc.mpich, hdf5-mpich) beside Open MPI; elsewhere it is what mpicc is
 #   FUZZ=1          with CC=clang: tests/fuzz searches for bad input instead of replaying what was found
@@ -33,7 +33,7 @@ else ifneq ($(filter-out clean help,$(goals)),)
 # ---- Compiler and libraries ----------------------------------------------------------------------------------------------
 
 MPI    ?= openmpi
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O3 -g
 ifeq ($(filter default undefined,$(origin CC))$(findstring mpi,$(CC)),)
   export OMPI_CC := $(CC)
   export MPICH_CC := $(CC)
