@@ -85,8 +85,8 @@ const float *sb_data_held(const sb_data *data, int64_t i);
  *  permutation of the training rows, a new one each epoch; batch b of step k is position k * batch + b. n smaller than
  *  the batch is fine. Allocates nothing. */
 void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0, int rows, float *x);
-/** Index (for sb_data_row) of the training row at a position of that walk. */
-int64_t sb_data_order(const sb_data *data, uint64_t key, int64_t position);
+/** Indices (for sb_data_row) of the training rows at positions position .. position+count-1 of that walk. */
+void sb_data_order(const sb_data *data, uint64_t key, int64_t position, int count, int64_t *out);
 
 /** Where particles begin, rows first .. first+n-1 of stream key: fresh draws of the law, or all rows of the table,
  *  held out or not, each once before any comes again. x [n, d], network coordinates. Local. */

@@ -57,6 +57,11 @@ typedef struct sb_kernels {
   void (*gemm)(int rows, int cols, int depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_col, const float *b,
                ptrdiff_t ldb, float *c, ptrdiff_t ldc, int add);
 
+  /** C[i][j] = a_i . b_j for i < m, j < n: rows of A [m, depth padded] and of B [n, depth padded], C [m, n]. Sixteen
+   *  partial sums, of k = l mod 16 in order, then (l) + (l + 8), + 4, + 2, + 1. For few columns, where gemm pads. */
+  void (*dot)(int m, int n, int depth, const float *a, ptrdiff_t lda, const float *b, ptrdiff_t ldb, float *c,
+              ptrdiff_t ldc);
+
   /** Rows of z [rows, cols padded, ld cols]: z = f(z + bias) in place; slope (may be NULL) receives f'(z + bias), same
    *  shape. bias [cols]. Relative error <= 2e-6 where |z + bias| <= 16, of the slope 3e-6 absolute. NaN stays NaN. */
   void (*activate)(sb_act f, int rows, int cols, const float *bias, float *z, float *slope);
@@ -64,11 +69,9 @@ typedef struct sb_kernels {
   /** z[i][j] += bias[j], [rows, cols padded]. */
   void (*add_bias)(int rows, int cols, const float *bias, float *z);
 
-  /** y *= x, elementwise; n padded. */
-  void (*multiply)(int64_t n, const float *x, float *y);
-
-  /** out[j] = sum over i of z[i][j], in order of i; z [rows, cols padded]. */
-  void (*column_sum)(int rows, int cols, const float *z, float *out);
+  /** z *= slope, elementwise (slope NULL: not), then out[j] = sum over i of z[i][j], in order of i; z, slope
+   *  [rows, cols padded]. */
+  void (*column_sum)(int rows, int cols, const float *slope, float *z, float *out);
 
   /** y = exp(x), any n; x > 88.72 gives inf, x < -87.3 gives 0, NaN stays. Relative error <= 2e-7. x == y allowed. */
   void (*exp)(int64_t n, const float *x, float *y);
@@ -85,6 +88,12 @@ typedef struct sb_kernels {
    *  A call costs about 30 ns before the first normal: ask for a tile, not for a particle. */
   void (*normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uint32_t step, int64_t first_draw, int draws,
                   int d, float *out);
+
+  /** out[i] = uniform in (0, 1) of particle first + i: (k + 1/2) 2^-52 with the upper 52 bits k of the words w1 w0 of
+   *  the counter {index, hi24(index), step, 0}. */
+  void (*uniforms)(uint64_t key, int64_t first, int count, uint32_t step, double *out);
+  /** out[i] = image of first + i (below n) under the permutation of 0 .. n-1 of key and epoch; n <= 2^56. */
+  void (*permute)(uint64_t key, int64_t n, uint32_t epoch, int64_t first, int count, int64_t *out);
 
   /** sum[i] += round(g[i] 2^36) as integers; returns 1 when any |g[i]| >= 2^14 or is not a number, else 0 (the sums are
    *  worthless then). Any n. */

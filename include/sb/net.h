@@ -1,6 +1,5 @@
 /* layer: nn */
-/** Multilayer perceptrons of any depth and width on tiles of SB_BLOCK rows: tensors only, no loss,
- * no file.
+/** Multilayer perceptrons of any depth and width on tiles of rows: tensors only, no loss, no file.
  *
  *   input   u = [x, features(t)]            (features only when `time` is set)
  *   layer l z = a W_l + b_l, a' = f(z)      l = 0 .. depth - 1; where `residual` is set, l > 0 and the
@@ -24,6 +23,7 @@
 #define SB_NET_MAX_DEPTH 32
 #define SB_NET_MAX_WIDTH 65536
 #define SB_NET_MAX_TIME 1024
+#define SB_NET_ROWS 128 /**< most rows of a tape with backward */
 
 typedef struct sb_net_shape {
   int in, out; /**< dimensions of x and of y, >= 1                                   */
@@ -78,7 +78,8 @@ void sb_net_features(int time, int rows, const float *t, float *out, ptrdiff_t l
 /** Working memory for one tile: activations, slopes, transposed weights. One per network and process;
  *  allocated once. */
 typedef struct sb_tape sb_tape;
-/** backward = 0: runs forward only, and needs much less memory. */
+/** backward = 0: runs forward only, on tiles of at most SB_BLOCK rows, and needs much less memory; else tiles have at
+ *  most SB_NET_ROWS. */
 sb_status sb_tape_open(const sb_net *net, int backward, sb_tape **out);
 void sb_tape_close(sb_tape *tape);
 /** Bytes that sb_tape_open will allocate. */
@@ -95,7 +96,7 @@ void sb_tape_time(sb_tape *tape, double t);
  *  `row0` of the batch of `step`; masks are of the stream `key` by row, step, layer and number of the forward since
  *  this call. sb_tape_backward is then the gradient of what was left. */
 void sb_tape_dropout(sb_tape *tape, double rate, uint64_t key, int64_t row0, int64_t step);
-/** y [rows, out] = net(x [rows, in], t), 0 <= rows <= SB_BLOCK; t [rows], or NULL for the time of
+/** y [rows, out] = net(x [rows, in], t), 0 <= rows <= SB_BLOCK (SB_NET_ROWS); t [rows], or NULL for the time of
  *  sb_tape_time (or a net without time). x and y are dense, row-major, of any alignment. With backward
  *  the tape keeps what sb_tape_backward needs. A row of y depends only on its own row of x and t: not
  *  on its place, not on `rows`, not on bad numbers in other rows. */

@@ -48,7 +48,11 @@ void sb_noise_normals64(uint64_t key, int64_t first, int count, uint32_t step, i
 /** Uniform in (0, 1), (k + 1/2) 2^-52, from the word pair `which` (0, 1) of block 0. */
 double sb_noise_uniform(uint64_t key, int64_t index, uint32_t step, int which);
 
-/** Image of i under a keyed permutation of 0 .. n-1 (balanced Feistel network, cycle walking), one for each epoch. */
+/** Those of particles first .. first+count-1, pair 0: the vector kernel's, out [count]. */
+void sb_noise_uniforms(uint64_t key, int64_t first, int count, uint32_t step, double *out);
+
+/** Image of i under a keyed permutation of 0 .. n-1 (balanced Feistel network, cycle walking), one for each epoch. Many
+ *  at once: sb/kernel.h. */
 int64_t sb_noise_permute(uint64_t key, int64_t n, uint32_t epoch, int64_t i);
 
 #endif

@@ -2,10 +2,10 @@
 /** The one training loop: data-parallel Adam with gradients summed exactly, so that any number of ranks takes the
  *  same steps.
  *
- * A step: the batch is cut into blocks of SB_BLOCK rows; each rank computes the gradient of its blocks (float),
- * turns it into integer multiples of 2^-36 and adds; MPI_Allreduce adds the integers of the ranks; every rank
- * takes the same Adam step. The loss is divided by the global batch before, so the sum is the gradient of the
- * mean. */
+ * A step: the batch is cut into blocks of 64 or 128 rows (block_rows: part of the result); each rank computes the
+ * gradient of its blocks (float), turns it into integer multiples of 2^-36 and adds; MPI_Allreduce adds the integers
+ * of the ranks; every rank takes the same Adam step. The loss is divided by the global batch before, so the sum is the
+ * gradient of the mean. */
 #ifndef SB_TRAIN_H
 #define SB_TRAIN_H
 #include "sb/adam.h"
@@ -19,7 +19,7 @@ typedef struct sb_train_options {
   int64_t steps, batch;
   double rate, rate_end, beta1, beta2, epsilon, weight_decay, dropout, clip, average;
   int schedule, decoupled, keep, time_sampling, on_nan;
-  int64_t warmup, report, restores;
+  int64_t warmup, report, restores, block_rows;
 } sb_train_options;
 extern const sb_key sb_train_keys[];
 typedef enum sb_keep { SB_KEEP_LAST, SB_KEEP_BEST } sb_keep;
@@ -66,16 +66,18 @@ struct sb_task {
   int64_t rounds;
   int64_t until;  /**< sb_train comes back when so many steps were taken; 0: all                    */
   char title[48]; /**< on the screen; "": name */
+  int most_rows;  /**< of a block that `loss` takes: SB_NET_ROWS; 0: SB_BLOCK */
   void *self;
   /** Before step `step` (from 0) is taken. Collective. NULL: nothing to do. */
   sb_status (*ready)(void *self, sb_task *task, int64_t step);
-  /** Rows row0 .. row0+rows-1 of the batch of a step: hands the gradient of the batch's mean to sb_task_backward,
-   *  once or several times,
-   *  and returns the rows' part of that mean. Local. */
+  /** Rows row0 .. row0+rows-1 (a block) of the batch of a step: hands the gradient of the batch's mean to
+   *  sb_task_backward, once or several times, and returns the rows' part of that mean. Local. */
   sb_status (*loss)(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);
-  /** The sum of the same loss over rows row0 .. of the held-out rows, noise fixed; NULL: no validation. Local. */
+  /** The sum of the same loss over rows row0 .. (at most SB_BLOCK) of the held-out rows, noise fixed; NULL: no
+   *  validation. Local. */
   sb_status (*validate)(void *self, sb_task *task, int64_t row0, int rows, double *loss);
 
+  int rows; /**< of a block */
   float *p, *m, *v, *average; /**< [net.size] parameters, Adam moments, average; owned by exchange   */
   float *best;                /**< [net.size] average with the least validation loss, or NULL */
   double best_loss[1];

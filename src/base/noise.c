@@ -52,29 +52,12 @@ double sb_noise_uniform(uint64_t key, int64_t index, uint32_t step, int which) {
   return ((double)(bits >> 12) + 0.5) * 0x1p-52;
 }
 
-/* Finaliser of splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t mix(uint64_t x) {
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
+void sb_noise_uniforms(uint64_t key, int64_t first, int count, uint32_t step, double *out) {
+  sb_kernel()->uniforms(key, first, count, step, out);
 }
 
-/* Feistel network on the least power of two that holds n numbers, its halves of `low` and `high`
- * bits; images beyond n are sent through again, which keeps it one-to-one on 0 .. n-1 (Black,
- * Rogaway 2002). */
 int64_t sb_noise_permute(uint64_t key, int64_t n, uint32_t epoch, int64_t i) {
-  if (n <= 1) return 0;
-  int bits = 2;
-  while ((uint64_t)(n - 1) >> bits) bits++;
-  const int low = bits / 2, high = bits - low;
-  const uint64_t rounds = bits < 6 ? 20 : 6; /* few bits mix slowly */
-  const uint64_t inner = mix(key ^ mix(epoch + 0x9e3779b97f4a7c15u));
-  uint64_t left = (uint64_t)i >> low, right = (uint64_t)i & ((UINT64_C(1) << low) - 1);
-  do {
-    for (uint64_t round = 0; round < rounds; round += 2) {
-      left ^= mix(inner + (right << 5 | round)) >> (64 - high);
-      right ^= mix(inner + (left << 5 | round | 1)) >> (64 - low);
-    }
-  } while ((left << low | right) >= (uint64_t)n);
-  return (int64_t)(left << low | right);
+  int64_t image;
+  sb_kernel()->permute(key, n, epoch, i, 1, &image);
+  return image;
 }

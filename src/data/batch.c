@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "sb/data.h"
+#include "sb/kernel.h"
 #include "sb/noise.h"
 
 const float *sb_data_row(const sb_data *data, int64_t i) {
@@ -10,17 +11,27 @@ const float *sb_data_row(const sb_data *data, int64_t i) {
 
 const float *sb_data_held(const sb_data *data, int64_t i) { return sb_data_row(data, data->n + i); }
 
-int64_t sb_data_order(const sb_data *data, uint64_t key, int64_t position) {
-  const uint64_t epoch = (uint64_t)(position / data->n), beyond = epoch >> 32;
-  /* A stream serves the epochs that 32 bits can count; later ones have streams of their own. */
-  if (beyond) key = sb_noise_key(key, SB_FOR_ORDER, (uint32_t)beyond, 0);
-  return sb_noise_permute(key, data->n, (uint32_t)epoch, position % data->n);
+void sb_data_order(const sb_data *data, uint64_t key, int64_t position, int count, int64_t *out) {
+  for (int n; count > 0; position += n, out += n, count -= n) {
+    const int64_t at = position % data->n;
+    const uint64_t epoch = (uint64_t)(position / data->n), beyond = epoch >> 32;
+    n = data->n - at < count ? (int)(data->n - at) : count;
+    /* A stream serves the epochs that 32 bits can count; later ones have streams of their own. */
+    const uint64_t stream = beyond ? sb_noise_key(key, SB_FOR_ORDER, (uint32_t)beyond, 0) : key;
+    sb_kernel()->permute(stream, data->n, (uint32_t)epoch, at, n, out);
+  }
 }
 
 void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0,
                    int rows, float *x) {
-  for (int r = 0; r < rows; r++) {
-    const int64_t i = sb_data_order(data, key, step * batch + b0 + r);
-    memcpy(x + (int64_t)r * data->d, sb_data_row(data, i), (size_t)data->d * sizeof *x);
+  enum { AT_ONCE = 128 };
+  int64_t order[AT_ONCE];
+  for (int r0 = 0, n; r0 < rows; r0 += n) {
+    n = rows - r0 < AT_ONCE ? rows - r0 : AT_ONCE;
+    sb_data_order(data, key, step * batch + b0 + r0, n, order);
+    for (int r = 0; r < n; r++, x += data->d) {
+      const float *row = sb_data_row(data, order[r]);
+      for (int j = 0; j < data->d; j++) x[j] = row[j];
+    }
   }
 }

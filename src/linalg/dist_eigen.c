@@ -63,7 +63,7 @@ static int divide(problem *p, double *work, int lwork, int *iwork, int liwork) {
 static sb_status divide_and_conquer(problem *p) {
   const double block = SB_DIST_BLOCK;
   double size = 0;
-  int isize = 0, lwork;
+  int isize = 0, lwork = 0;
   SB_TRY(fail(p, "pdsyevd", divide(p, &size, -1, &isize, -1)));
   /* In some shapes it asks for too little (its pdormtr). */
   size += block * ((double)(p->a->my_rows + p->a->my_cols) + block);

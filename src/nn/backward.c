@@ -1,6 +1,6 @@
 /* A network on one tile of rows, backward: see sb/net.h.
  *
- * The gradient goes to floats (g), or by parts of SB_BLOCK rows of a weight, while they are in the
+ * The gradient goes to floats (g), or by parts of some rows of a weight, while they are in the
  * nearest cache, to exact sums of integers. */
 #include <string.h>
 
@@ -35,19 +35,15 @@ static void weight_rows(const sb_tape *t, const layer *l, const float *dz, int i
     for (int r = 0; r < n; r++) out[r * l->ld + j] = t->narrow[j * width + r];
 }
 
-static void bias_gradient(const sb_tape *t, const layer *l, const float *dz, float *bias) {
-  sb_kernel()->column_sum(t->rows, l->tile, dz, t->bias);
-  if (bias != t->bias) memcpy(bias, t->bias, (size_t)l->ld * sizeof *bias);
-}
-
-/* Gradient of weight and bias of a layer; dz: tile, gradient of its z. */
+/* Gradient of weight and bias of a layer; dz: tile, gradient of its z, summed by column in t->bias.
+ */
 static void layer_gradient(const sb_tape *t, const layer *l, const float *dz, target *to) {
   const sb_kernels *k = sb_kernel();
   int slot = 2 * (int)(l - t->layers);
   int most = SB_PART / l->ld > SB_BLOCK ? SB_PART / l->ld / SB_BLOCK * SB_BLOCK : SB_BLOCK;
   int folded = slot == 0 && !t->timed ? t->time : 0, plain = l->in - folded;
   float *bias = to->g ? to->g + l->bias : t->bias, *weight = to->g ? to->g + l->weight : t->part;
-  bias_gradient(t, l, dz, bias);
+  if (to->g) memcpy(bias, t->bias, (size_t)l->ld * sizeof *bias);
   add_part(to, slot + 1, l->ld, bias, l->bias);
   for (int i = 0, n; i < l->in; i += n) {
     int left = i < plain ? plain - i : l->in - i;
@@ -69,10 +65,9 @@ static void backward(sb_tape *t, const float *dy, target *to, float *dx) {
   memset(da, 0, (size_t)rows * (size_t)last->tile * sizeof *da);
   sb_tape_copy(rows, t->out, dy, t->out, da, last->tile);
   for (layer *l = last;; l--) { /* da: gradient of the output of l */
-    int64_t n = (int64_t)rows * l->tile;
     dz = da;
-    if (l->skip) dz = memcpy(other, da, (size_t)n * sizeof *da);
-    if (l->slope) k->multiply(n, l->slope, dz);
+    if (l->skip) dz = memcpy(other, da, (size_t)rows * (size_t)l->tile * sizeof *da);
+    k->column_sum(rows, l->tile, l->slope, dz, t->bias);
     if (to->g || to->sum) layer_gradient(t, l, dz, to);
     if (l == first) break;
     float *below = l->skip ? da : other;

@@ -95,8 +95,15 @@ void sb_tape_forward(sb_tape *tape, int rows, const float *x, const float *t, fl
     a_ld = l->tile;
     bias = tape->p + l[1].bias;
   }
-  product(tape, last, a, a_ld, tape->output, last->ld);
-  sb_kernel()->add_bias(rows, last->ld, bias, tape->output);
-  sb_tape_copy(rows, tape->out, tape->output, last->ld, y, tape->out);
+  if (tape->rows_of_last) {
+    sb_kernel()->dot(rows, tape->out, SB_PAD(last->in), a, a_ld, tape->rows_of_last,
+                     SB_PAD(last->in), y, tape->out);
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < tape->out; j++) y[i * tape->out + j] += bias[j];
+  } else {
+    product(tape, last, a, a_ld, tape->output, last->ld);
+    sb_kernel()->add_bias(rows, last->ld, bias, tape->output);
+    sb_tape_copy(rows, tape->out, tape->output, last->ld, y, tape->out);
+  }
   tape->drop.call++;
 }

@@ -51,23 +51,26 @@ static void describe(const sb_net *net, int backward, sb_tape *t) {
 /* Gives every array its place. Forward alone needs two tiles in turn for all hidden layers. */
 static void place(const sb_net *net, sb_tape *t, arena *a) {
   int width = widest(net);
-  int64_t tile = (int64_t)SB_BLOCK * sb_tile(width);
+  const int64_t rows = t->backward ? SB_NET_ROWS : SB_BLOCK;
+  int64_t tile = rows * sb_tile(width);
   t->features = take(a, t->time);
   t->first_bias = take(a, t->layers[0].ld);
   for (int i = 0; i < 2; i++) t->delta[i] = take(a, tile);
-  t->output = take(a, (int64_t)SB_BLOCK * t->layers[t->depth].ld);
+  t->output = take(a, rows * t->layers[t->depth].ld);
   for (int l = 0; l <= t->depth; l++) {
     layer *y = &t->layers[l];
-    y->input = l && !t->backward ? t->delta[l % 2] : take(a, (int64_t)SB_BLOCK * y->input_tile);
+    y->input = l && !t->backward ? t->delta[l % 2] : take(a, rows * y->input_tile);
     if (!t->backward) {
       y->packed = take(a, (int64_t)y->in * y->ld);
       continue;
     }
-    if (l < t->depth) y->slope = take(a, (int64_t)SB_BLOCK * y->tile);
+    if (l < t->depth) y->slope = take(a, rows * y->tile);
     y->turned = take(a, (int64_t)y->out * y->turned_ld);
   }
+  if (t->depth > 0 && t->out <= SB_NARROW)
+    t->rows_of_last = take(a, (int64_t)t->out * SB_PAD(t->layers[t->depth].in));
   if (!t->backward) return;
-  t->part = take(a, tile > SB_PART ? tile : SB_PART);
+  t->part = take(a, SB_BLOCK * width > SB_PART ? SB_BLOCK * width : SB_PART);
   t->narrow = take(a, (int64_t)SB_NARROW * width);
   t->bias = take(a, sb_tile(width));
 }
@@ -106,9 +109,18 @@ void sb_tape_turn(const sb_tape *tape, const layer *l) {
   sb_panel_turn(in, l->out, tape->p + l->weight, l->ld, l->turned);
 }
 
+/* W^T of the last layer, row by row. */
+static void turn_last(sb_tape *t) {
+  const layer *l = &t->layers[t->depth];
+  const float *w = t->p + l->weight;
+  for (int j = 0; j < l->out; j++)
+    for (int k = 0; k < l->in; k++) t->rows_of_last[j * SB_PAD(l->in) + k] = w[k * l->ld + j];
+}
+
 void sb_tape_load(sb_tape *tape, const float *p) {
   tape->p = p;
   tape->bias_ready = tape->turned_ready = 0;
+  if (tape->rows_of_last) turn_last(tape);
   for (int i = 0; i <= tape->depth; i++) {
     const layer *l = &tape->layers[i];
     if (l->packed) sb_panel_pack(l->in, l->ld, p + l->weight, l->ld, l->packed);

@@ -1,8 +1,9 @@
 /* Working memory of a network on one tile of rows: private to src/nn; see sb/net.h.
  *
- * Tiles have SB_BLOCK rows of a width padded. The padding is zero, or bad numbers where the row has
- * bad numbers; no product reads it into a column that counts. Rows beyond the given ones are not
- * touched: that a row does not depend on the number of rows is the promise of the kernels. */
+ * Tiles have SB_BLOCK rows (SB_NET_ROWS with backward) of a width padded. The padding is zero, or
+ * bad numbers where the row has bad numbers; no product reads it into a column that counts, but for
+ * zero weights. Rows beyond the given ones are not touched: that a row does not depend on the
+ * number of rows is the promise of the kernels. */
 #ifndef SB_NN_TAPE_H
 #define SB_NN_TAPE_H
 #include "panel.h"
@@ -38,11 +39,13 @@ struct sb_tape {
   } drop;
   float *features;   /* [time] of the one time of all rows                             */
   float *first_bias; /* b_0 + features W_0                                             */
-  float *output;     /* [SB_BLOCK, out padded]                                         */
+  float *output;     /* [rows, out padded]                                             */
   float *delta[2];   /* tiles as wide as any other: gradients on their way down        */
-  float *part;   /* [SB_BLOCK, widest], SB_PART or more: some rows of the gradient of a weight */
-  float *narrow; /* [SB_NARROW, widest]: the same transposed, of a narrow layer    */
-  float *bias;   /* [widest]: gradient of a bias                                   */
+  float *part; /* [SB_BLOCK, widest], SB_PART or more: some rows of the gradient of a weight */
+  float *rows_of_last; /* W^T [out, last input tile], rows, padding zero: where a narrow layer comes
+                          last; or NULL */
+  float *narrow;       /* [SB_NARROW, widest]: the same transposed, of a narrow layer            */
+  float *bias;         /* [widest]: gradient of a bias                                           */
   layer layers[SB_NET_MAX_DEPTH + 1];
 };
 

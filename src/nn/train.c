@@ -69,8 +69,22 @@ static sb_status allocate(sb_task *task) {
   return sb_tape_open(&task->net, 1, &task->tape);
 }
 
+#define LARGE                                                                         \
+  512 /* rows of a batch that is cut into blocks of SB_NET_ROWS where nothing is said \
+       */
+
+static sb_status block_rows(sb_task *task) {
+  const sb_train_options *o = task->options;
+  const int most = task->most_rows > 0 ? task->most_rows : SB_BLOCK;
+  task->rows = o->block_rows > 0 ? (int)o->block_rows : o->batch >= LARGE ? most : SB_BLOCK;
+  if (task->rows % SB_BLOCK == 0 && task->rows <= most) return SB_OK;
+  return sb_fail(SB_USE, "train.block_rows is %d; this method takes %s", task->rows,
+                 most > SB_BLOCK ? "64 or 128" : "64");
+}
+
 sb_status sb_task_open(const sb_comm *c, sb_task *task) {
   const sb_train_options *o = task->options;
+  SB_TRY(block_rows(task));
   if (o->keep == SB_KEEP_BEST && task->held == 0)
     return sb_fail(SB_USE, "train.keep: best needs held-out rows; give data.validation a fraction");
   SB_TRY(allocate_shared(c, task));
@@ -129,18 +143,27 @@ void sb_task_backward(sb_task *task, const float *dy) {
   sb_timer(SB_T_BACKWARD, clock);
 }
 
+/* Rows of this rank: whole blocks. */
+static sb_share own_rows(const sb_comm *c, const sb_task *task) {
+  const int64_t batch = task->options->batch, blocks = (batch + task->rows - 1) / task->rows;
+  const sb_share of_blocks = sb_share_of(c, blocks * SB_BLOCK);
+  const int64_t first = of_blocks.first / SB_BLOCK * task->rows,
+                last = first + of_blocks.count / SB_BLOCK * task->rows;
+  return (sb_share){first, of_blocks.count > 0 ? (last < batch ? last : batch) - first : 0};
+}
+
 /* Gradient and loss of this rank's blocks, as integers. */
 static sb_status own_blocks(const sb_comm *c, sb_task *task) {
-  const sb_share share = sb_share_of(c, task->options->batch);
+  const sb_share share = own_rows(c, task);
   task->bad = NULL;
   sb_tape_load(task->tape, task->p);
-  for (int64_t at = share.first; at < share.first + share.count; at += SB_BLOCK) {
+  for (int64_t at = share.first; at < share.first + share.count; at += task->rows) {
     const int64_t left = share.first + share.count - at;
     double loss = 0;
     task->poison = sb_poison("gradient", c->rank, *task->step + 1);
     sb_tape_dropout(task->tape, task->options->dropout, task->drop_key, at, *task->step);
-    SB_TRY(task->loss(task->self, task, *task->step, at, (int)(left < SB_BLOCK ? left : SB_BLOCK),
-                      &loss));
+    SB_TRY(task->loss(task->self, task, *task->step, at,
+                      (int)(left < task->rows ? left : task->rows), &loss));
     if (sb_poison("loss", c->rank, *task->step + 1)) loss = NAN;
     sb_tick();
     if (fabs(loss) < 0x1p26)

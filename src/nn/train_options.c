@@ -36,6 +36,9 @@ const sb_key sb_train_keys[] = {
   SB_CHOICE(sb_train_options, on_nan, "stop", "stop|restore",
     "a number that is not finite ends the run, or sends it back to the last checkpoint with half the learning rate"),
   SB_INT(sb_train_options, restores, "3", 0, 60, "", "times that on_nan: restore may send a network back"),
+  SB_INT(sb_train_options, block_rows, "0", 0, SB_NET_ROWS, "rows",
+    "64 or 128 rows whose gradients are summed in float before the exact sum: more are faster, but no more than "
+    "batch / block_rows ranks share a step; 0: 128 where the batch has 512 rows or more"),
   SB_INT(sb_train_options, report, "0", 0, 1 << 30, "steps", "between lines of the history; 0: a hundredth of steps"),
   {0}};
 /* clang-format on */

@@ -89,8 +89,8 @@ static void others(void) {
     PER_ELEMENT(name, 64 * 128, k->activate((sb_act)f, 64, 128, e, a, c));
   }
   PER_ELEMENT("add_bias 64x128", 64 * 128, k->add_bias(64, 128, e, a));
-  PER_ELEMENT("multiply 8192", 8192, k->multiply(8192, e, a));
-  PER_ELEMENT("column_sum 64x128", 64 * 128, k->column_sum(64, 128, a, c));
+  PER_ELEMENT("column_sum 64x128", 64 * 128, k->column_sum(64, 128, NULL, a, c));
+  PER_ELEMENT("column_sum 64x128 of products", 64 * 128, k->column_sum(64, 128, e, a, c));
   PER_ELEMENT("exp", N, k->exp(N, a, c));
   PER_ELEMENT("exp64", N, k->exp64(N, x, y));
   PER_ELEMENT("sincos", N, k->sincos(N, a, c, e));

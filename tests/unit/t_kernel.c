@@ -78,6 +78,32 @@ static void test_gemm(void) {
   tap_ok(wrong == 0, "%s: wide, deep and empty products too", k->name);
 }
 
+/* Sixteen partial sums and their tree, by one number after the other. */
+static float dot_of(int depth, const float *x, const float *y) {
+  float part[16] = {0};
+  for (int i = 0; i < depth; i++) part[i % 16] = chain(1, x + i, 1, y + i, 1, part[i % 16]);
+  for (int apart = 8; apart > 0; apart /= 2)
+    for (int i = 0; i < apart; i++) part[i] += part[i + apart];
+  return part[0];
+}
+
+static void test_dot(void) {
+  int wrong = 0;
+  for (int i = 0; i < 100; i++) {
+    const int m = below(70), n = 1 + below(8), depth = SB_LANES * below(10), lda = depth + below(3);
+    fill(a, 70 * lda + 1, -1, 1), fill(b, n * depth + 1, -1, 1), fill(c, m * n + 1, -1, 1);
+    const float behind = c[m * n];
+    k->dot(m, n, depth, a, lda, b, depth, c, n);
+    for (int r = 0; r < m; r++)
+      for (int j = 0; j < n; j++) {
+        const float want = dot_of(depth, a + r * lda, b + j * depth);
+        wrong += !same(&want, c + r * n + j, 1);
+      }
+    wrong += !same(&behind, c + m * n, 1);
+  }
+  tap_ok(wrong == 0, "%s: 100 scalar products of rows have the bits of sixteen chains", k->name);
+}
+
 static int rising(const void *one, const void *two) {
   double p = *(const double *)one, q = *(const double *)two;
   return (p > q) - (p < q);
@@ -194,15 +220,16 @@ static void test_simple(void) {
     memcpy(c, a, sizeof(float) * (size_t)n);
     k->add_bias(rows, cols, b, c);
     for (int j = 0; j < n; j++) wrong += c[j] != a[j] + b[j % cols];
-    k->column_sum(rows, cols, a, e);
-    for (int j = 0; j < cols; j++) {
-      float sum = 0;
-      for (int r = 0; r < rows; r++) sum += a[r * cols + j];
-      wrong += e[j] != sum;
+    for (int sloped = 0; sloped < 2; sloped++) {
+      memcpy(e, a, sizeof(float) * (size_t)n);
+      k->column_sum(rows, cols, sloped ? c : NULL, e, b);
+      for (int j = 0; j < n; j++) wrong += e[j] != (sloped ? a[j] * c[j] : a[j]);
+      for (int j = 0; j < cols; j++) {
+        float sum = 0;
+        for (int r = 0; r < rows; r++) sum += e[r * cols + j];
+        wrong += b[j] != sum;
+      }
     }
-    memcpy(e, c, sizeof(float) * (size_t)n);
-    k->multiply(n, a, e);
-    for (int j = 0; j < n; j++) wrong += e[j] != a[j] * c[j];
   }
   tap_ok(wrong == 0, "%s: bias, column sums and products are exact", k->name);
 }
@@ -498,6 +525,7 @@ int main(void) {
   for (; (k = sb_isa_kernels(levels)) != NULL; levels++) {
     test_gemm();
     test_gemm_speed();
+    test_dot();
     for (int f = 0; f < SB_ACT_COUNT; f++) test_activate((sb_act)f);
     test_activate_ends();
     test_simple();

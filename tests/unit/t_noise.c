@@ -160,6 +160,57 @@ static void test_uniform(void) {
          "uniforms of other words and steps differ");
 }
 
+static void test_uniforms(void) {
+  double u[101] = {0};
+  int wrong = 0;
+  for (int count = 0; count <= 100; count += 1 + count / 9) {
+    const int64_t first = (INT64_C(1) << 33) - 50;
+    u[count] = 7;
+    k->uniforms(0x123456789abcdef, first, count, 4000000000u, u);
+    for (int i = 0; i < count; i++)
+      wrong += u[i] != sb_noise_uniform(0x123456789abcdef, first + i, 4000000000u, 0);
+    wrong += u[count] != 7;
+  }
+  tap_ok(wrong == 0, "%s: uniforms of many particles are those of each", k->name);
+}
+
+/* As the description says it, one number after the other. */
+static uint64_t mixed(uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+static int64_t image_of(uint64_t key, int64_t n, uint32_t epoch, int64_t i) {
+  int bits = 2;
+  while ((uint64_t)(n - 1) >> bits) bits++;
+  const int low = bits / 2, high = bits - low;
+  const uint64_t inner = mixed(key ^ mixed(epoch + 0x9e3779b97f4a7c15u));
+  uint64_t left = (uint64_t)i >> low, right = (uint64_t)i & ((UINT64_C(1) << low) - 1);
+  do {
+    for (uint64_t round = 0; round < (bits < 6 ? 20 : 6); round += 2) {
+      left ^= mixed(inner + (right << 5 | round)) >> (64 - high);
+      right ^= mixed(inner + (left << 5 | round | 1)) >> (64 - low);
+    }
+  } while ((left << low | right) >= (uint64_t)n);
+  return (int64_t)(left << low | right);
+}
+
+static void test_permute(void) {
+  static const int64_t sizes[] = {2, 3, 17, 1000, 5500, 65536, SB_NOISE_MAX_INDEX - 5};
+  int64_t image[301];
+  int wrong = 0;
+  for (int s = 0; s < 7; s++)
+    for (int count = 0; count <= 300; count = 2 * count + 1) {
+      const int64_t n = sizes[s], most = n < count ? n : count, first = n - most;
+      image[most] = -7;
+      k->permute(77, n, (uint32_t)s, first, (int)most, image);
+      for (int i = 0; i < most; i++) wrong += image[i] != image_of(77, n, (uint32_t)s, first + i);
+      wrong += image[most] != -7;
+    }
+  tap_ok(wrong == 0, "%s: images of many numbers are those of each", k->name);
+}
+
 static void test_permutation(void) {
   static const int sizes[] = {1, 2, 3, 4, 5, 7, 64, 1000, 4097};
   static int seen[5000];
@@ -214,6 +265,8 @@ int main(void) {
   for (int level = 0; (k = sb_isa_kernels(level)) != NULL; level++) {
     test_normals();
     test_distribution();
+    test_uniforms();
+    test_permute();
   }
   test_noise_normals();
   test_keys();

@@ -20,7 +20,7 @@
 
 /* y = 2 x_0 - x_1 + 0.5, learned by a linear network from noiseless points. */
 typedef struct teacher {
-  float x[2 * SB_BLOCK], y[SB_BLOCK], dy[SB_BLOCK];
+  float x[2 * SB_NET_ROWS], y[SB_NET_ROWS], dy[SB_NET_ROWS];
   int64_t poison; /* step whose first row is NaN, on the rank that owns it; -1 never */
   int saves;
 } teacher;
@@ -63,16 +63,23 @@ static sb_train_options plan(int64_t steps) {
 
 static void open_task(const sb_comm *c, const sb_train_options *o, teacher *t, sb_task *task) {
   const sb_net_shape shape = {.in = 2, .out = 1};
-  *task = (sb_task){.name = "line", .options = o, .init_key = 5, .self = t, .loss = loss};
+  *task = (sb_task){.name = "line",
+                    .options = o,
+                    .init_key = 5,
+                    .most_rows = SB_NET_ROWS,
+                    .self = t,
+                    .loss = loss};
   if (sb_net_open(&task->net, &shape) || sb_task_open(c, task)) exit(3);
 }
 
-static void regression(const sb_comm *c) {
-  const sb_train_options o = plan(300);
+static void regression(const sb_comm *c, int64_t batch, int64_t block_rows, int rows) {
+  sb_train_options o = plan(300);
+  o.batch = batch, o.block_rows = block_rows;
   teacher t = {.poison = -1}, u = {.poison = -1};
   sb_task task, alone;
   int64_t left = -1;
   open_task(c, &o, &t, &task);
+  tap_ok(task.rows == rows, "%lld rows: blocks of %d", (long long)batch, rows);
   const sb_train_control control = {100, save, &left, &t};
   tap_ok(sb_train(c, &task, &control) == SB_OK && *task.step == 300, "300 steps");
   const float *p = sb_task_result(&task), want[] = {2, -1, 0.5};
@@ -91,6 +98,19 @@ static void regression(const sb_comm *c) {
   tap_ok(!differs, "parameters and history have the bits of one rank");
   sb_task_close(&alone);
   sb_task_close(&task);
+}
+
+static void refused(const sb_comm *c) {
+  sb_train_options o = plan(1);
+  o.block_rows = 100;
+  const sb_net_shape shape = {.in = 2, .out = 1};
+  sb_task task = {.name = "line", .options = &o, .most_rows = SB_NET_ROWS};
+  tap_ok(!sb_net_open(&task.net, &shape) && sb_task_open(c, &task) == SB_USE &&
+             strstr(sb_message(), "train.block_rows"),
+         "blocks of 100 rows: %s", sb_message());
+  o.block_rows = 128, task.most_rows = 0;
+  tap_ok(sb_task_open(c, &task) == SB_USE, "more than the loss takes: %s", sb_message());
+  sb_forget();
 }
 
 static void limit(const sb_comm *c) {
@@ -130,7 +150,8 @@ int main(int argc, char **argv) {
   tap_rank = c->rank;
   sb_log_start(c->rank, 1);
   const int64_t before = sb_mem_now();
-  regression(c), limit(c), poison(c);
+  regression(c, 200, 0, 64), regression(c, 600, 0, 128), regression(c, 200, 128, 128);
+  refused(c), limit(c), poison(c);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   const int status = tap_done();
   sb_comm_finish(c);

@@ -27,6 +27,41 @@ typedef struct call {
   uint64_t per, skip, rest; /* blocks of a particle; BLOCKS / per; BLOCKS % per */
 } call;
 
+SB_INLINE void call_open(uint64_t key, uint32_t epoch, uint32_t step, uint64_t base, uint64_t per,
+                         call *k) {
+  k->high = (uint64_t)epoch << 24;
+  k->base = base;
+  k->step = step;
+  k->per = per;
+  k->skip = BLOCKS / per;
+  k->rest = BLOCKS % per;
+  for (uint32_t i = 0; i < 10; i++) {
+    k->keys[i][0] = vq_all((uint32_t)key + i * 0x9E3779B9u);
+    k->keys[i][1] = vq_all((uint32_t)(key >> 32) + i * 0xBB67AE85u);
+  }
+}
+
+/* Places of the first BLOCKS blocks. */
+SB_INLINE void places(const call *k, int64_t first, place *at) {
+  uint64_t index[BLOCKS], block[BLOCKS];
+  vq lane;
+  if (k->per == 1) {
+    for (int i = 0; i < ND; i++) lane[i] = (uint64_t)i;
+    for (int i = 0; i < SETS; i++)
+      at[i] = (place){lane + ((uint64_t)first + (uint64_t)i * ND), (vq){0}};
+    return;
+  }
+  index[0] = (uint64_t)first, block[0] = 0;
+  for (int i = 1; i < BLOCKS; i++) {
+    uint64_t over = block[i - 1] + 1 == k->per;
+    index[i] = index[i - 1] + over, block[i] = over ? 0 : block[i - 1] + 1;
+  }
+  for (int i = 0; i < SETS; i++) {
+    memcpy(&at[i].index, index + i * ND, sizeof(vq));
+    memcpy(&at[i].block, block + i * ND, sizeof(vq));
+  }
+}
+
 /* Ten rounds on all sets; when only two words are wanted the last of the products is left out. */
 SB_INLINE void philox(const call *k, const place *at, const int want, vq w[4][SETS]) {
   enum { U = SETS };
@@ -170,17 +205,8 @@ SB_INLINE float *copy_rows(int64_t count, const float *from, const int want, int
 
 SB_INLINE void run(const call *k, int64_t first, int64_t total, int d, const int want, float *out) {
   float buffer[4 * BLOCKS] __attribute__((aligned(64)));
-  uint64_t index[BLOCKS], block[BLOCKS];
   place at[SETS];
-  index[0] = (uint64_t)first, block[0] = 0;
-  for (int i = 1; i < BLOCKS; i++) {
-    uint64_t over = block[i - 1] + 1 == k->per;
-    index[i] = index[i - 1] + over, block[i] = over ? 0 : block[i - 1] + 1;
-  }
-  for (int i = 0; i < SETS; i++) {
-    memcpy(&at[i].index, index + i * ND, sizeof(vq));
-    memcpy(&at[i].block, block + i * ND, sizeof(vq));
-  }
+  places(k, first, at);
   int straight = d == 2 || d % 4 == 0, in_row = 0;
   for (int64_t i = 0; i < total; i += BLOCKS, advance(k, at)) {
     int64_t here = total - i < BLOCKS ? total - i : BLOCKS;
@@ -194,20 +220,29 @@ SB_INLINE void run(const call *k, int64_t first, int64_t total, int d, const int
   }
 }
 
+/* The words 0 and 1 of a block, one behind the other in 64 bits. */
+void KERNEL(uniforms)(uint64_t key, int64_t first, int count, uint32_t step, double *out) {
+  enum { U = SETS };
+  call k;
+  place at[SETS];
+  vq w[4][SETS];
+  vd x[SETS];
+  call_open(key, 0, step, 0, 1, &k);
+  places(&k, first, at);
+  for (; count > 0; count -= BLOCKS, out += BLOCKS, advance(&k, at)) {
+    philox(&k, at, 2, w);
+    EACH(w[0][u] = (w[0][u] & 0xffffffffu) | w[1][u] << 32);
+    EACH(x[u] = (vd)(w[0][u] >> 12 | 0x3ff0000000000000u) - 1.0 + 0x1p-53);
+    memcpy(out, x, (size_t)(count < BLOCKS ? count : BLOCKS) * sizeof *out);
+  }
+}
+
 void KERNEL(normals)(uint64_t key, int64_t first, int count, uint32_t epoch, uint32_t step,
                      int64_t first_draw, int draws, int d, float *out) {
   if (count <= 0 || draws <= 0 || d <= 0) return;
-  uint64_t row = ((uint64_t)d + 3) / 4, per = row * (uint64_t)draws;
-  call k = {.high = (uint64_t)epoch << 24,
-            .base = (uint64_t)first_draw * row,
-            .step = step,
-            .per = per,
-            .skip = BLOCKS / per,
-            .rest = BLOCKS % per};
-  for (uint32_t i = 0; i < 10; i++) {
-    k.keys[i][0] = vq_all((uint32_t)key + i * 0x9E3779B9u);
-    k.keys[i][1] = vq_all((uint32_t)(key >> 32) + i * 0xBB67AE85u);
-  }
+  const uint64_t row = ((uint64_t)d + 3) / 4, per = row * (uint64_t)draws;
+  call k;
+  call_open(key, epoch, step, (uint64_t)first_draw * row, per, &k);
   if (d <= 2)
     run(&k, first, count * (int64_t)per, d, 2, out);
   else

@@ -103,16 +103,29 @@ void KERNEL(add_bias)(int rows, int cols, const float *bias, float *z) {
     for (int j = 0; j < cols; j += NF) vf_store(z + j, vf_load(z + j) + vf_load(bias + j));
 }
 
-void KERNEL(multiply)(int64_t n, const float *x, float *y) {
-  for (int64_t i = 0; i < n; i += NF) vf_store(y + i, vf_load(y + i) * vf_load(x + i));
+/* U vectors of columns. */
+SB_INLINE void column_sums(const int U, int rows, ptrdiff_t cols, const float *slope, float *z,
+                           float *out) {
+  vf sum[8], x[8];
+  EACH(sum[u] = (vf){0});
+  for (int i = 0; i < rows; i++, z += cols) {
+    EACH(x[u] = vf_load(z + u * NF));
+    if (slope) {
+      EACH(x[u] *= vf_load(slope + u * NF));
+      EACH(vf_store(z + u * NF, x[u]));
+      slope += cols;
+    }
+    EACH(sum[u] += x[u]);
+  }
+  EACH(vf_store(out + u * NF, sum[u]));
 }
 
-void KERNEL(column_sum)(int rows, int cols, const float *z, float *out) {
-  for (int j = 0; j < cols; j += NF) {
-    vf sum = {0};
-    for (int i = 0; i < rows; i++) sum += vf_load(z + (ptrdiff_t)i * cols + j);
-    vf_store(out + j, sum);
-  }
+void KERNEL(column_sum)(int rows, int cols, const float *slope, float *z, float *out) {
+  enum { MOST = SB_BYTES == 64 ? 8 : 4 };
+  int j = 0;
+  for (; j + MOST * NF <= cols; j += MOST * NF)
+    column_sums(MOST, rows, cols, slope ? slope + j : NULL, z + j, out + j);
+  for (; j < cols; j += NF) column_sums(1, rows, cols, slope ? slope + j : NULL, z + j, out + j);
 }
 
 void KERNEL(exp)(int64_t n, const float *x, float *y) {

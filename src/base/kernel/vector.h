@@ -21,14 +21,16 @@
   __typeof__(*((const sb_kernels *)0)->name) KERNEL(name) /* the type is the table's */
 
 SB_DECLARE(gemm);
+SB_DECLARE(dot);
 SB_DECLARE(activate);
 SB_DECLARE(add_bias);
-SB_DECLARE(multiply);
 SB_DECLARE(column_sum);
 SB_DECLARE(exp);
 SB_DECLARE(exp64);
 SB_DECLARE(sincos);
 SB_DECLARE(normals);
+SB_DECLARE(uniforms);
+SB_DECLARE(permute);
 SB_DECLARE(quantise);
 SB_DECLARE(restore);
 SB_DECLARE(adam);

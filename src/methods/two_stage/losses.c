@@ -19,35 +19,42 @@ void two_stage_score_form(const two_stage *s, double t, double *a, double *b) {
   *b = clean ? 1 / left : -1 / sqrt(left);
 }
 
-/* Level of row i of a batch: independent, or in pairs k, levels - 1 - k (antithetic). */
-static double batch_time(const two_stage *s, const sb_train_options *o, uint64_t key, int64_t step,
-                         int64_t i) {
-  const int64_t half = o->batch / 2 + 1;
-  const int mirror = o->time_sampling == SB_TIME_ANTITHETIC && i >= half;
-  const double u = sb_noise_uniform(key, mirror ? i - half : i, (uint32_t)step, 0);
-  const int64_t level = (int64_t)(u * (double)s->options.levels);
-  return (double)(mirror ? s->options.levels - 1 - level : level) / (double)s->options.levels;
+/* Times of rows row0 .. of a batch, at levels: independent, or in pairs k, levels - 1 - k
+ * (antithetic). */
+static void batch_times(two_stage *s, const sb_train_options *o, int64_t step, int64_t row0,
+                        int rows) {
+  const uint64_t key = sb_noise_key(s->run->seed, SB_FOR_TIME, 0, 0);
+  const int64_t levels = s->options.levels, half = o->batch / 2 + 1,
+                before = o->time_sampling == SB_TIME_ANTITHETIC ? half - row0 : rows;
+  const int plain = before < 0 ? 0 : before < rows ? (int)before : rows;
+  double u[SB_NET_ROWS];
+  sb_noise_uniforms(key, row0, plain, (uint32_t)step, u);
+  sb_noise_uniforms(key, row0 + plain - half, rows - plain, (uint32_t)step, u + plain);
+  for (int i = 0; i < rows; i++) {
+    const int64_t level = (int64_t)(u[i] * (double)levels);
+    s->time[i] = (float)((double)(i < plain ? level : levels - 1 - level) / (double)levels);
+  }
 }
 
 /* Forward and loss of `rows` rows in s->data with noise in s->noise and times in s->time;
  * s->gradient receives d loss / d output. */
 static double score_rows(two_stage *s, sb_task *task, int rows, double weight) {
   const int d = s->d;
-  double sum = 0;
+  double sum = 0, scale[SB_NET_ROWS];
   for (int i = 0; i < rows; i++) {
-    const float scale = (float)sqrt(s->reference.variance2 * (1 - (double)s->time[i]));
-    for (int j = i * d; j < (i + 1) * d; j++) s->point[j] = s->data[j] + scale * s->noise[j];
+    scale[i] = sqrt(s->reference.variance2 * (1 - (double)s->time[i]));
+    const float single = (float)scale[i];
+    for (int j = i * d; j < (i + 1) * d; j++) s->point[j] = s->data[j] + single * s->noise[j];
   }
   double clock = sb_clock();
   sb_tape_forward(task->tape, rows, s->point, s->time, s->output);
   sb_timer(SB_T_FORWARD, clock);
+  const double power = s->options.weight_power;
   for (int i = 0; i < rows; i++) {
-    const double scale2 = s->reference.variance2 * (1 - (double)s->time[i]), scale = sqrt(scale2);
     double skip, gain;
     two_stage_score_form(s, (double)s->time[i], &skip, &gain);
-    skip *= scale, gain *= scale;
-    const double power = s->options.weight_power;
-    const double w = weight * (power == 1 ? 1 : sb_exp((power - 1) * sb_log(scale2)));
+    skip *= scale[i], gain *= scale[i];
+    const double w = weight * (power == 1 ? 1 : sb_exp(2 * (power - 1) * sb_log(scale[i])));
     for (int j = i * d; j < (i + 1) * d; j++) {
       const double r =
           skip * (double)s->point[j] + gain * (double)s->output[j] + (double)s->noise[j];
@@ -63,11 +70,10 @@ sb_status two_stage_score_loss(void *self, sb_task *task, int64_t step, int64_t 
   two_stage *s = self;
   const sb_run *run = s->run;
   const sb_train_options *o = task->options;
-  const uint64_t times = sb_noise_key(run->seed, SB_FOR_TIME, 0, 0);
   const double clock = sb_clock();
   sb_data_batch(run->data, sb_noise_key(run->seed, SB_FOR_ORDER, PART_SCORE, 0), step, o->batch,
                 row0, rows, s->data);
-  for (int i = 0; i < rows; i++) s->time[i] = (float)batch_time(s, o, times, step, row0 + i);
+  batch_times(s, o, step, row0, rows);
   sb_noise_normals(sb_noise_key(run->seed, SB_FOR_TRAIN, PART_SCORE, 0), row0, rows, (uint32_t)step,
                    s->d, s->noise);
   sb_timer(SB_T_NOISE, clock);

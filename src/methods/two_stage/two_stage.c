@@ -127,7 +127,7 @@ static sb_status net_of(const two_stage *s, int d, int part, sb_net *net) {
 static int64_t bytes(sb_run *run) {
   const two_stage *s = run->state;
   const int d = run->data->d;
-  int64_t sum = SB_BLOCK * (int64_t)(d * 10 * (int)sizeof(double) + 64);
+  int64_t sum = SB_BLOCK * (int64_t)(d * 11 * (int)sizeof(double) + 64);
   sb_net net;
   for (int p = 0; p < PARTS; p++)
     if (wanted(s, p) && !net_of(s, d, p, &net))
@@ -141,6 +141,7 @@ static sb_status open_task(two_stage *s, int part) {
   *task = (sb_task){.options = &s->train_part[part],
                     .self = s,
                     .held = s->run->data->n_held,
+                    .most_rows = SB_NET_ROWS,
                     .init_key = sb_noise_key(s->run->seed, SB_FOR_INIT, (uint32_t)part, 0),
                     .drop_key = sb_noise_key(s->run->seed, SB_FOR_DROPOUT, (uint32_t)part, 0)};
   strcpy(task->name, parts[part]);
@@ -151,13 +152,13 @@ static sb_status open_task(two_stage *s, int part) {
 }
 
 static sb_status scratch(two_stage *s) {
-  const int64_t tile = (int64_t)SB_BLOCK * s->d;
+  const int64_t tile = (int64_t)SB_NET_ROWS * s->d;
   SB_TRY(SB_NEW(&s->data, tile, "rows of a block"));
   SB_TRY(SB_NEW(&s->noise, tile, "noise of a block"));
   SB_TRY(SB_NEW(&s->point, tile, "points of a block"));
   SB_TRY(SB_NEW(&s->output, tile, "output of a block"));
   SB_TRY(SB_NEW(&s->gradient, tile, "gradient of a block"));
-  return SB_NEW(&s->time, SB_BLOCK, "times of a block");
+  return SB_NEW(&s->time, SB_NET_ROWS, "times of a block");
 }
 
 static sb_status open(sb_run *run) {
