@@ -85,8 +85,10 @@ static bundle bundle_of(const dsb *s, int64_t half, int64_t number, int keep) {
 
 static void begin(dsb *s, const bundle *b, int64_t first, int rows, double *x) {
   const sb_data *set = b->direction == TO_SOURCE ? s->run->data : s->run->source;
+  int64_t order[SB_BLOCK];
+  sb_data_order(set, b->rows, b->first_row + first, rows, order);
   for (int i = 0; i < rows; i++) {
-    const float *row = sb_data_row(set, sb_data_order(set, b->rows, b->first_row + first + i));
+    const float *row = sb_data_row(set, order[i]);
     for (int k = 0; k < s->d; k++) x[i * s->d + k] = (double)row[k];
   }
 }

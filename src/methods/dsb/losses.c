@@ -46,9 +46,10 @@ static void matched_rows(dsb *s, const sb_task *task, int64_t step, int64_t row0
   const uint64_t order = sb_noise_key(s->run->seed, SB_FOR_ORDER, 0, 0);
   sb_noise_normals(sb_noise_key(s->run->seed, SB_FOR_TRAIN, 0, 0), row0, rows, (uint32_t)step, s->d,
                    s->output);
+  int64_t at[SB_BLOCK];
+  sb_data_order(s->run->data, order, step * o->batch + row0, rows, at);
   for (int i = 0; i < rows; i++) {
-    const float *y =
-        sb_data_row(s->run->data, sb_data_order(s->run->data, order, step * o->batch + row0 + i));
+    const float *y = sb_data_row(s->run->data, at[i]);
     const int j = step_of(s, o, step, row0 + i);
     const double a = sb_reference_slope(r, j), sigma = sqrt(r->spread[j]);
     const double gain = a * r->spread[j + 1] / r->spread[j];
