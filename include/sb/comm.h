@@ -64,6 +64,21 @@ sb_status sb_mean_timing(const sb_comm *c, double *x, int64_t n);
  * first. */
 sb_status sb_gather_rows(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
                          void *all);
+/** Collective. Rows first .. first+count-1 of n rows [n, width] that lie by sb_share_of(n): out is this
+ * rank's part of them by sb_share_of(count). n < 2^31. */
+sb_status sb_slice_rows(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
+                        int64_t first, int64_t count, void *out);
+/** Collective. Shows this rank all n rows that lie by sb_share_of(n), share after share round the ring
+ * of ranks, its own first: visit gets rows first .. first+count-1, count > 0. The next share arrives
+ * meanwhile: memory of two more shares. What visit computes must not depend on the order of shares,
+ * which are whole blocks of SB_BLOCK rows. n < 2^31. */
+typedef sb_status sb_visit(void *self, int64_t first, int64_t count, const void *rows);
+sb_status sb_ring(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
+                  sb_visit *visit, void *self);
+/** Collective. Elements of `size` bytes to all ranks from all: sent[r] of them, from sent_at[r] on, go
+ * to rank r; got[r] come from it, to got_at[r]. */
+sb_status sb_swap(const sb_comm *c, size_t size, const void *from, const int *sent,
+                  const int *sent_at, void *to, const int *got, const int *got_at);
 /** Collective: the wait of all for all. */
 sb_status sb_wait(const sb_comm *c);
 

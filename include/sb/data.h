@@ -100,8 +100,8 @@ sb_status sb_data_begin(const sb_data *data, uint64_t key, int64_t first, int64_
 sb_source sb_data_truth(sb_data *data);
 sb_source sb_data_fresh(sb_data *data);
 sb_source sb_data_baseline(sb_data *data);
-/** All training (held: held-out) rows as doubles, sb_mem_new, every rank. Not collective. */
-sb_status sb_data_points(const sb_data *data, int held, double **out, int64_t *n);
+/** All training (held: held-out) rows, in order: rows first .. first+count-1 < most, whatever the replicate. */
+sb_source sb_data_rows(sb_data *data, int held);
 /** Bytes that sb_data_open takes at most on a node that has node_ranks of all ranks: shared rows, and their own memory.
  *  d < raw: by pca. */
 double sb_data_bytes(int64_t total, int raw, int d, int ranks, int node_ranks);

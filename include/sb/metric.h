@@ -1,9 +1,10 @@
 /* layer: ot */
 /** Distances between samples, each with the value that a perfect sampler would get.
  *
- * All in double, same bits on any number of ranks: the terms of a row depend on the data alone, sums over ranks are
- * exact. Samples are held by every rank. A coordinate that is not finite is SB_BAD, sets that do not fit each other are
- * SB_USE. */
+ * All in double, the same bits on any number of ranks: terms depend on the data alone, sums over ranks are exact.
+ * Points lie spread over the ranks (sb/points.h), and so do the sets that a function makes of them: memory
+ * O((n + m) d / ranks) where nothing else is said. A coordinate that is not finite is SB_BAD, sets that do not fit each
+ * other are SB_USE. */
 #ifndef SB_METRIC_H
 #define SB_METRIC_H
 #include "sb/comm.h"
@@ -11,19 +12,20 @@
 #include "sb/points.h"
 #include "sb/report.h"
 
-/** Collective. Mean [d], covariance [d, d] (divided by n - 1; then n > 1); either may be NULL. */
+/** Collective. Mean [d], covariance [d, d] (divided by n - 1; then n > 1), on every rank; either may be NULL. */
 sb_status sb_moments(const sb_comm *c, sb_points a, double *mean, double *cov);
 /** Collective. Mean over the pairs of a row of a and a row of b of |x-y| (h = 0) or of exp(-|x-y|^2 / (2 h^2)) (h > 0);
- *  b.x NULL: over the pairs of different rows of a (then a.n > 1). */
-sb_status sb_pair_mean(const sb_comm *c, sb_points a, sb_points b, double h, double *mean);
+ *  b NULL: over the pairs of different rows of a (then a.n > 1). By tiles, never as a matrix. */
+sb_status sb_pair_mean(const sb_comm *c, sb_points a, const sb_points *b, double h, double *mean);
 /** Collective. E|X-Y| - E|X-X'|/2 - E|Y-Y'|/2, unbiased (no diagonal terms); may be slightly negative. a.n, b.n > 1. */
 sb_status sb_energy_distance(const sb_comm *c, sb_points a, sb_points b, double *value);
 /** Collective. Unbiased squared maximum mean discrepancy, kernel exp(-|x-y|^2 / (2 h^2)). a.n, b.n > 1. */
 sb_status sb_mmd(const sb_comm *c, sb_points a, sb_points b, double h, double *value);
 /** Collective. Median of the distances between the pairs of at most `most` points (keyed), the lower one of an even
- *  number: exact selection. Memory 4 most^2 bytes over all ranks. */
+ *  number: exact selection. Memory 8 most d bytes on every rank, and 4 most^2 bytes over all ranks. */
 sb_status sb_median_distance(const sb_comm *c, sb_points a, int64_t most, uint64_t key, double *value);
-/** Collective. (mean over keyed directions of W2^2 of the projections)^(1/2); a.n != b.n allowed: quantile coupling. */
+/** Collective. (mean over keyed directions of W2^2 of the projections)^(1/2); a.n != b.n allowed: quantile coupling. By
+ *  a sort that is spread over the ranks. */
 sb_status sb_sliced_w2(const sb_comm *c, sb_points a, sb_points b, int slices, uint64_t key, double *value);
 /** Not collective. (min over permutations s of the mean of |x_i - y_s(i)|^2)^(1/2): exact assignment, a.n == b.n.
  *  n = 2000 takes 0.3 s, time grows about as n^2.3. Memory 16 n d bytes, and from d = 9 on 8 n^2 bytes up to 256 MiB
@@ -39,7 +41,7 @@ sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const doubl
 sb_status sb_coverage_error(const sb_comm *c, sb_points a, sb_points b, double level, double *value);
 /** Collective. Energy distance as sb_energy_distance, and its p-value against keyed random splits of all points,
  *  (1 + splits that are as far apart) / (1 + permutations). Time (a.n + b.n)^2 (d + permutations), shared by the ranks;
- *  memory 8 (a.n + b.n) permutations on every rank. a.n, b.n > 1. */
+ *  memory 8 (a.n + b.n) permutations, too, and all points on every rank for a moment. a.n, b.n > 1. */
 sb_status sb_energy_test(const sb_comm *c, sb_points a, sb_points b, int permutations, uint64_t key, double *value,
                          double *p);
 /** Collective. Distance from each row of a to its nearest row of b: out [this rank's share of a]. */
@@ -65,8 +67,9 @@ extern const sb_key sb_judge_keys[];
 /** What is judged against what. All in the same coordinates. */
 typedef struct sb_judge_input {
   sb_points sample;   /**< the sampler's draws, in an order without meaning                                */
-  sb_points training; /**< what it learned from; n = 0: none (no training floor, no memorisation ratio)    */
-  sb_points held;     /**< held-out rows for the memorisation ratio; n = 0: fresh truth is used            */
+  sb_source training; /**< the `most` rows that it learned from, in order; 0: none (no training floor, no
+                           memorisation ratio) */
+  sb_source held;     /**< held-out rows for the memorisation ratio; draw NULL: fresh truth is used        */
   sb_source truth;    /**< fresh true points, replicate by replicate (a law, or held-out data)             */
   sb_source fresh;    /**< a second, independent source of true points for the floors; draw NULL: no floors */
   sb_source baseline; /**< draws of a model that learns nothing but mean and covariance; draw NULL: none   */
@@ -100,8 +103,8 @@ typedef struct sb_judge_input {
  *    1 is like fresh points, 0 is copies. floor: the same for other fresh points (for halves of the held-out rows).
  *    floor_train is 0 by construction. Left out where fresh points cannot be told from training rows.
  *
- *  A source that has only `most` rows gives blocks that share no row (of those that fit 64 MiB), and its floors are
- *  random splits of the true and fresh rows together. SB_BAD names row and column of a sample that is not finite;
+ *  A source that has only `most` rows gives blocks that share no row, and its floors are random splits of the true and
+ *  fresh rows together. SB_BAD names row and column of a sample that is not finite;
  *  SB_USE: fewer than 2 samples or 2 true points, no room in out. */
 sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_input *in, sb_metric *out, int most,
                    int *n);

@@ -122,7 +122,7 @@ static sb_status time_step(evaluation *e) {
   sb_leg legs[SB_MAX_LEGS];
   sb_particles cloud = {0};
   int count;
-  double *all = NULL, *cov = NULL, difference = 0, size = 0;
+  double *cov = NULL, difference = 0, size = 0;
   SB_TRY(a->method->legs(&a->run, SB_VIEW_CLOSED, legs, SB_MAX_LEGS, &count));
   if (legs[0].start == SB_START_KEEP || !data->mixture) return SB_OK;
   SB_TRY(sb_particles_new(a->comm, n, d, &cloud));
@@ -134,10 +134,8 @@ static sb_status time_step(evaluation *e) {
     sb_particles_free(&cloud);
     return SB_OK;
   }
-  if (!s) s = sb_agree(a->comm, SB_NEW(&all, n * d, "draws of the oracle"));
   if (!s) s = sb_agree(a->comm, SB_NEW(&cov, 2 * d * d + d, "covariances"));
-  if (!s) s = sb_gather_rows(a->comm, n, d, sizeof *all, cloud.x, all);
-  if (!s) s = sb_moments(a->comm, (sb_points){n, d, all}, NULL, cov);
+  if (!s) s = sb_moments(a->comm, (sb_points){n, d, cloud.x}, NULL, cov);
   if (!s) {
     sb_mixture_moments(data->mixture, cov + 2 * d * d, cov + d * d);
     for (int i = 0; i < d * d; i++) {
@@ -148,7 +146,6 @@ static sb_status time_step(evaluation *e) {
     evaluation_next(e, "oracle_covariance_error", "", NAN, e->error[ERROR_TIME_STEP])->n = n;
   }
   sb_mem_free(cov);
-  sb_mem_free(all);
   sb_particles_free(&cloud);
   return s;
 }

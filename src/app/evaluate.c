@@ -31,42 +31,40 @@ sb_status evaluation_read(evaluation *e, const char *path) {
   double *x = NULL;
   SB_TRY(app_points_open(a, path, &p));
   e->rows = p.rows;
-  sb_status s = SB_NEW(&x, e->rows * a->run.data->raw, "samples");
-  if (!s) s = SB_NEW(&e->sample, e->rows * a->run.data->d, "samples");
+  e->share = sb_share_of(a->comm, p.rows);
+  sb_status s = SB_NEW(&x, e->share.count * a->run.data->raw, "samples");
+  if (!s) s = SB_NEW(&e->sample, e->share.count * a->run.data->d, "samples");
   s = sb_agree(a->comm, s);
-  if (!s) s = app_points_read(a, &p, 0, e->rows, x);
-  if (!s) sb_affine_forward(&a->run.data->map, e->rows, x, e->sample);
+  if (!s) s = app_points_read(a, &p, e->share.first, e->share.count, x);
+  if (!s) sb_affine_forward(&a->run.data->map, e->share.count, x, e->sample);
   app_points_close(&p);
   sb_mem_free(x);
   return s;
 }
 
+sb_points evaluation_points(const evaluation *e) {
+  return (sb_points){e->rows, e->a->run.data->d, e->sample};
+}
+
 static sb_status judge(evaluation *e) {
   app *a = e->a;
-  sb_data *data = sb_run_end(&a->run);
-  double *training = NULL, *held = NULL, *moments = NULL;
-  int64_t n = 0, m = 0;
-  sb_status s = e->foreign ? SB_OK : sb_data_points(data, 0, &training, &n);
-  if (!s && !e->foreign) s = sb_data_points(data, 1, &held, &m);
-  if (!s) s = SB_NEW(&moments, data->d * (data->d + 1), "moments");
-  s = sb_agree(a->comm, s);
-  if (!s) {
-    if (data->mixture) sb_mixture_moments(data->mixture, moments, moments + data->d);
-    const sb_judge_input in = {.sample = {e->rows, data->d, e->sample},
-                               .training = {n, data->d, training},
-                               .held = {m, data->d, held},
-                               .truth = sb_data_truth(data),
-                               .fresh = sb_data_fresh(data),
-                               .baseline = sb_data_baseline(data),
-                               .mean = data->mixture ? moments : NULL,
-                               .cov = data->mixture ? moments + data->d : NULL,
-                               .seed = a->run.seed,
-                               .stage = ""};
-    s = sb_judge(a->comm, &a->judge, &in, e->metric, EVALUATION_MOST, &e->n);
-  }
+  sb_data *data = a->run.data;
+  double *moments = NULL;
+  SB_TRY_ALL(a->comm, SB_NEW(&moments, data->mixture ? data->d * (data->d + 1) : 0, "moments"));
+  if (data->mixture) sb_mixture_moments(data->mixture, moments, moments + data->d);
+  const sb_source none = {0}, held = sb_data_rows(data, 1);
+  const sb_judge_input in = {.sample = evaluation_points(e),
+                             .training = e->foreign ? none : sb_data_rows(data, 0),
+                             .held = e->foreign || !held.most ? none : held,
+                             .truth = sb_data_truth(data),
+                             .fresh = sb_data_fresh(data),
+                             .baseline = sb_data_baseline(data),
+                             .mean = data->mixture ? moments : NULL,
+                             .cov = data->mixture ? moments + data->d : NULL,
+                             .seed = a->run.seed,
+                             .stage = ""};
+  const sb_status s = sb_judge(a->comm, &a->judge, &in, e->metric, EVALUATION_MOST, &e->n);
   sb_mem_free(moments);
-  sb_mem_free(held);
-  sb_mem_free(training);
   return s;
 }
 

@@ -12,8 +12,9 @@ typedef struct evaluation {
   app *a;
   sb_metric metric[EVALUATION_MOST];
   int n;
-  double *sample; /* [rows, d] network coordinates, every rank */
+  double *sample; /* [share.count, d] network coordinates */
   int64_t rows;
+  sb_share share;       /* of this rank */
   double error[ERRORS]; /* relative; NAN where not measured */
   int foreign;          /* samples of another program: nothing is known of what it learned from */
 } evaluation;
@@ -22,7 +23,9 @@ typedef struct evaluation {
 sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t,
                            double value);
 
-/* Collective. /x of a file, in network coordinates, to every rank. */
+/* The draws, for metrics. */
+sb_points evaluation_points(const evaluation *e);
+/* Collective. /x of a file, in network coordinates. */
 sb_status evaluation_read(evaluation *e, const char *path);
 /* Collective. The table on the screen, report.json. */
 sb_status evaluation_report(evaluation *e);

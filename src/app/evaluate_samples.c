@@ -44,15 +44,31 @@ sb_status app_truth(app *a) {
   return app_deck_of(a, a->source, length, path);
 }
 
-static sb_status check(const evaluation *e) {
+/* Collective. Are all rows as the first? */
+static sb_status find_equal(const evaluation *e, int *equal) {
+  const sb_comm *c = e->a->comm;
   const int d = e->a->run.data->d;
+  double *first = NULL;
+  int64_t others = 0;
+  sb_status s = sb_agree(c, SB_NEW(&first, d, "first sample"));
+  if (!s && c->rank == 0) memcpy(first, e->sample, (size_t)d * sizeof *first);
+  if (!s) s = sb_broadcast(c, 0, first, d * (int64_t)sizeof *first);
+  for (int64_t i = 0; !s && i < e->share.count * d; i++) others += e->sample[i] != first[i % d];
+  if (!s) s = sb_sum_int(c, &others, 1);
+  *equal = others == 0;
+  sb_mem_free(first);
+  return s;
+}
+
+static sb_status check(const evaluation *e) {
+  int equal = 0;
   if (e->rows < 2)
     return sb_fail(SB_USE, "%s: /x has %lld rows; to judge samples two are needed",
                    e->a->line.samples, (long long)e->rows);
-  for (int64_t i = d; i < e->rows * d; i++)
-    if (e->sample[i] != e->sample[i % d]) return SB_OK;
-  return sb_fail(SB_USE, "%s: all %lld rows of /x are equal: these are no draws",
-                 e->a->line.samples, (long long)e->rows);
+  SB_TRY(find_equal(e, &equal));
+  return equal ? sb_fail(SB_USE, "%s: all %lld rows of /x are equal: these are no draws",
+                         e->a->line.samples, (long long)e->rows)
+               : SB_OK;
 }
 
 static sb_status work(evaluation *e) {

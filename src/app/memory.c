@@ -44,19 +44,24 @@ static double grid(const app *a) {
   return 8 * share * (2 * data->d + 3 + a->velocity.times.n * 2 * (sb_run_known(&a->run) ? 7 : 3));
 }
 
+static double share_of(const app *a, int64_t n) {
+  return (double)sb_share_at(0, a->comm->size, n).count;
+}
+
 static double evaluating(const app *a) {
-  const sb_data *data = sb_run_end(&a->run);
-  const double n = (double)a->sample.n,
-               share = (double)sb_share_at(0, a->comm->size, a->sample.n).count;
+  const sb_data *data = a->run.data;
+  const double share = share_of(a, a->sample.n), rows = share_of(a, data->total);
   double judged = 0, seconds = 0, modes = 0, oracle = 0;
   sb_judge_cost(&a->judge, data->d, a->comm->size, &judged, &seconds);
-  judged += 8.0 * (double)data->total * data->d;
+  /* Nearest training rows: this rank's, two shares that come by, one laid out (of so many at a
+   * time). */
+  judged += 24 * rows * data->d + smaller(8 * rows * data->d, 16777216) + 32 * rows;
   if (data->mixture) {
     const double width = data->mixture->k * (1 + data->d + data->d * data->d);
-    modes = 8 * (share * width + 2 * larger(n, (double)data->n) * data->d);
-    oracle = 8 * (double)a->judge.draws * data->d * (1 + 2.0 / a->comm->size);
+    modes = 8 * larger(share, rows) * (width + data->d);
+    oracle = 8 * share_of(a, a->judge.draws) * data->d * 2;
   }
-  return 8 * n * data->d + larger(8 * n * data->raw, larger(judged, larger(modes, oracle)));
+  return 8 * share * data->d + larger(8 * share * data->raw, larger(judged, larger(modes, oracle)));
 }
 
 static double draws(const app *a) {

@@ -18,7 +18,7 @@ static sb_status modes(const sb_comm *c, const sb_mixture *mix, sb_points p, dou
   if (!s) s = SB_NEW(&total, width, "moments by mode");
   s = sb_agree(c, s);
   for (int64_t i = 0; !s && i < share.count; i++) {
-    const double *x = p.x + (share.first + i) * d;
+    const double *x = p.x + i * d;
     sb_density_eval(q, 1, x, NULL, NULL, resp);
     for (int m = 0; m < k; m++) {
       double *to = row + i * width + m * (1 + d + d * d);
@@ -61,29 +61,36 @@ static void compare_modes(const sb_mixture *mix, const double *weight, const dou
   }
 }
 
+/* Of the first n rows of a source. */
+static sb_status modes_of(const sb_comm *c, const sb_mixture *mix, sb_source from, int64_t n,
+                          double *weight, double *cov) {
+  const sb_share own = sb_share_of(c, n);
+  double *points = NULL;
+  sb_status s = SB_NEW(&points, own.count * mix->d, "points");
+  if (!s) s = from.draw(from.self, 0, own.first, own.count, points);
+  s = sb_agree(c, s);
+  if (!s) s = modes(c, mix, (sb_points){n, mix->d, points}, weight, cov);
+  sb_mem_free(points);
+  return s;
+}
+
 sb_status evaluate_modes(evaluation *e) {
   app *a = e->a;
-  sb_data *data = sb_run_end(&a->run);
+  sb_data *data = a->run.data;
   const sb_mixture *mix = data->mixture;
-  const sb_source fresh = sb_data_fresh(data), baseline = sb_data_baseline(data);
-  const int64_t n = e->rows > data->n ? e->rows : data->n;
-  double *training = NULL, *points = NULL, *weight = NULL, *cov = NULL, value[4][2];
-  int64_t rows = 0;
+  double *weight = NULL, *cov = NULL, value[4][2];
   if (!mix || mix->k < 2) return SB_OK;
-  sb_status s = sb_data_points(data, 0, &training, &rows);
-  if (!s) s = SB_NEW(&points, n * mix->d, "points");
-  if (!s) s = SB_NEW(&weight, 2 * mix->k, "weights");
+  sb_status s = SB_NEW(&weight, 2 * mix->k, "weights");
   if (!s) s = SB_NEW(&cov, mix->k * mix->d * mix->d, "covariances");
   s = sb_agree(a->comm, s);
-  if (!s) s = modes(a->comm, mix, (sb_points){rows, mix->d, training}, weight + mix->k, cov);
-  if (!s) compare_modes(mix, weight + mix->k, cov, mix->w, value[2]);
-  if (!s) s = modes(a->comm, mix, (sb_points){e->rows, mix->d, e->sample}, weight, cov);
-  if (!s) compare_modes(mix, weight, cov, weight + mix->k, value[0]);
-  if (!s) s = sb_agree(a->comm, fresh.draw(fresh.self, 0, e->rows, points));
-  if (!s) s = modes(a->comm, mix, (sb_points){e->rows, mix->d, points}, weight, cov);
+  double *const learned = weight + (s ? 0 : mix->k);
+  if (!s) s = modes_of(a->comm, mix, sb_data_rows(data, 0), data->n, learned, cov);
+  if (!s) compare_modes(mix, learned, cov, mix->w, value[2]);
+  if (!s) s = modes(a->comm, mix, evaluation_points(e), weight, cov);
+  if (!s) compare_modes(mix, weight, cov, learned, value[0]);
+  if (!s) s = modes_of(a->comm, mix, sb_data_fresh(data), e->rows, weight, cov);
   if (!s) compare_modes(mix, weight, cov, mix->w, value[1]);
-  if (!s) s = sb_agree(a->comm, baseline.draw(baseline.self, 0, e->rows, points));
-  if (!s) s = modes(a->comm, mix, (sb_points){e->rows, mix->d, points}, weight, cov);
+  if (!s) s = modes_of(a->comm, mix, sb_data_baseline(data), e->rows, weight, cov);
   if (!s) compare_modes(mix, weight, cov, mix->w, value[3]);
   static const char *const names[] = {"mode_weight_error", "mode_covariance_error"};
   for (int i = 0; !s && i < 2; i++) {
@@ -92,8 +99,6 @@ sb_status evaluate_modes(evaluation *e) {
     m->baseline = value[3][i];
     m->n = e->rows, m->m = data->n;
   }
-  sb_mem_free(training);
-  sb_mem_free(points);
   sb_mem_free(weight);
   sb_mem_free(cov);
   return s;

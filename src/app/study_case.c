@@ -56,18 +56,17 @@ static sb_status train(run *r) {
 }
 
 /* As through samples.h5: to raw coordinates and back. */
-static sb_status gather(app *k, const sb_particles *cloud, evaluation *e) {
+static sb_status keep(app *k, const sb_particles *cloud, evaluation *e) {
   const sb_affine *map = &k->run.data->map;
   double *raw = NULL;
   e->rows = cloud->n;
+  e->share = (sb_share){cloud->first, cloud->count};
   sb_status s = SB_NEW(&raw, cloud->count * map->raw, "draws");
-  if (!s) s = SB_NEW(&e->sample, cloud->n * cloud->d, "draws");
+  if (!s) s = SB_NEW(&e->sample, cloud->count * cloud->d, "draws");
   s = sb_agree(k->comm, s);
   if (!s) {
     sb_affine_back(map, cloud->count, cloud->x, raw);
-    sb_affine_forward(map, cloud->count, raw, e->sample + cloud->first * cloud->d);
-    s = sb_gather_rows(k->comm, cloud->n, cloud->d, sizeof *raw,
-                       e->sample + cloud->first * cloud->d, e->sample);
+    sb_affine_forward(map, cloud->count, raw, e->sample);
   }
   sb_mem_free(raw);
   return s;
@@ -86,7 +85,7 @@ static sb_status draw(run *r, evaluation *e) {
     return sb_fail(SB_USE, "sample.per_chain: a study takes one draw of each chain");
   SB_TRY(sb_particles_new(k->comm, k->sample.n, k->run.data->d, &cloud));
   sb_status s = sb_sample_on(k->comm, legs, n, &cloud, NULL, 0, &hold);
-  if (!s) s = gather(k, &cloud, e);
+  if (!s) s = keep(k, &cloud, e);
   sb_particles_free(&cloud);
   return s;
 }

@@ -53,7 +53,7 @@ static sb_status moments(evaluation *e, const sb_target *t) {
   const int d = data->d, raw = data->raw, known = t->mean != NULL;
   double *sum = NULL, *m, *v, *exact_m, *exact_v;
   sb_status s = sb_agree(e->a->comm, SB_NEW(&sum, (int64_t)d * (d + 1) + 4 * raw, "moments"));
-  if (!s) s = sb_moments(e->a->comm, (sb_points){e->rows, d, e->sample}, sum, sum + d);
+  if (!s) s = sb_moments(e->a->comm, evaluation_points(e), sum, sum + d);
   if (!s) {
     m = sum + d * (d + 1), v = m + raw, exact_m = v + raw, exact_v = exact_m + raw;
     s = to_raw(data, sum, sum + d, m, v);
@@ -71,33 +71,37 @@ static sb_status moments(evaluation *e, const sb_target *t) {
 /* --- Calibration
  * ---------------------------------------------------------------------------------------- */
 
-/* Draws of a case that lie below its truth, of `count` draws, for one coordinate. */
-static int64_t rank_of(const evaluation *e, const sb_target *t, int64_t which, int k,
-                       int64_t *count) {
+/* Collective. below [cases, d]: draws of each case that lie below its truth. */
+static sb_status ranks_of(const evaluation *e, const sb_target *t, int64_t *below) {
   const int d = e->a->run.data->d;
   const int64_t chains = e->rows / t->per_chain;
-  int64_t below = 0;
-  *count = 0;
-  for (int64_t c = which; c < chains; c += t->cases)
-    for (int64_t j = 0; j < t->per_chain; j++, ++*count)
-      below += e->sample[(c * t->per_chain + j) * d + k] < t->truth[which * d + k];
-  return below;
+  for (int64_t i = 0; i < e->share.count; i++) {
+    const int64_t chain = (e->share.first + i) / t->per_chain, which = chain % t->cases;
+    for (int k = 0; k < d && chain < chains; k++)
+      below[which * d + k] += e->sample[i * d + k] < t->truth[which * d + k];
+  }
+  return sb_sum_int(e->a->comm, below, t->cases * d);
 }
 
 static sb_status calibration(evaluation *e, const sb_target *t) {
   const int d = e->a->run.data->d;
+  const int64_t chains = e->rows / t->per_chain;
   double bin[BINS] = {0}, half = 0, most = 0, n = 0, chi = 0;
-  for (int64_t i = 0; i < t->cases && i * t->per_chain < e->rows; i++)
+  int64_t *below = NULL;
+  sb_status s = sb_agree(e->a->comm, SB_NEW(&below, t->cases * d, "ranks of the truth"));
+  if (!s) s = ranks_of(e, t, below);
+  for (int64_t i = 0; !s && i < t->cases && i < chains; i++)
     for (int k = 0; k < d; k++) {
-      int64_t count;
+      const int64_t count = (chains - i + t->cases - 1) / t->cases * t->per_chain;
       if (!t->moved[k]) continue;
-      const int64_t below = rank_of(e, t, i, k, &count);
-      const double u = ((double)below + .5) / ((double)count + 1);
+      const double u = ((double)below[i * d + k] + .5) / ((double)count + 1);
       bin[(int)(u * BINS)]++;
       half += u > .25 && u < .75;
       most += u > .05 && u < .95;
       n++;
     }
+  sb_mem_free(below);
+  if (s) return s;
   if (!(n > 0)) return SB_OK;
   for (int b = 0; b < BINS; b++)
     chi += (bin[b] - n / BINS) * (bin[b] - n / BINS) / (n / BINS) / (BINS - 1);

@@ -1,5 +1,5 @@
 /* Where points for metrics come from: fresh draws of the law, rows of the table, draws of the
- * Gaussian fit. Local: each rank that asks makes all points itself, keyed by the replicate. */
+ * Gaussian fit. Local: each rank makes the rows that it asks for, keyed by the replicate. */
 #include <string.h>
 
 #include "sb/kernel.h"
@@ -54,31 +54,33 @@ static range rows_of(const sb_data *data, int which) {
   return which == TRUTH ? (range){0, half} : (range){half, data->n - half};
 }
 
-static void draw_rows(const sb_data *data, int which, uint64_t key, int64_t n, double *x) {
+static void draw_rows(const sb_data *data, int which, uint64_t key, int64_t first, int64_t n,
+                      double *x) {
   const uint64_t cut = sb_noise_key(data->seed, SB_FOR_VALIDATION, 0, 1);
   const range rows = rows_of(data, which);
   for (int64_t i = 0; i < n; i++) {
-    int64_t at =
-        rows.first + sb_noise_permute(key, rows.count, (uint32_t)(i / rows.count), i % rows.count);
+    const int64_t place = first + i, lap = place / rows.count;
+    int64_t at = rows.first + sb_noise_permute(key, rows.count, (uint32_t)lap, place % rows.count);
     if (!data->n_held) at = sb_noise_permute(cut, data->n, 0, at);
     const float *row = sb_data_row(data, at);
     for (int j = 0; j < data->d; j++) x[i * data->d + j] = (double)row[j];
   }
 }
 
-static sb_status draw(const sb_data *data, int which, int64_t replicate, int64_t n, double *x) {
+static sb_status draw(const sb_data *data, int which, int64_t replicate, int64_t first, int64_t n,
+                      double *x) {
   const uint64_t key = stream(data, which, replicate);
-  if (data->law) return draw_law(data, key, 0, n, x);
-  draw_rows(data, which, key, n, x);
+  if (data->law) return draw_law(data, key, first, n, x);
+  draw_rows(data, which, key, first, n, x);
   return SB_OK;
 }
 
-static sb_status draw_truth(void *self, int64_t replicate, int64_t n, double *x) {
-  return draw(self, TRUTH, replicate, n, x);
+static sb_status draw_truth(void *self, int64_t replicate, int64_t first, int64_t n, double *x) {
+  return draw(self, TRUTH, replicate, first, n, x);
 }
 
-static sb_status draw_fresh(void *self, int64_t replicate, int64_t n, double *x) {
-  return draw(self, FRESH, replicate, n, x);
+static sb_status draw_fresh(void *self, int64_t replicate, int64_t first, int64_t n, double *x) {
+  return draw(self, FRESH, replicate, first, n, x);
 }
 
 sb_source sb_data_truth(sb_data *data) {
@@ -109,7 +111,7 @@ static sb_status factorise(sb_data *data) {
   return SB_OK; /* all rows are equal: the factor is zero */
 }
 
-static sb_status draw_baseline(void *self, int64_t replicate, int64_t n, double *x) {
+static sb_status draw_baseline(void *self, int64_t replicate, int64_t first, int64_t n, double *x) {
   sb_data *data = self;
   const int64_t d = data->d;
   const uint64_t key =
@@ -117,7 +119,7 @@ static sb_status draw_baseline(void *self, int64_t replicate, int64_t n, double 
   if (!data->factor) SB_TRY(factorise(data));
   for (int64_t i = 0; i < n; i++) {
     double *row = x + i * d;
-    sb_noise_normals64(key, i, 1, 0, (int)d, row);
+    sb_noise_normals64(key, first + i, 1, 0, (int)d, row);
     for (int64_t j = d - 1; j >= 0; j--) { /* from below, since row j needs the normals 0 .. j */
       double sum = data->mean[j];
       for (int64_t k = 0; k <= j; k++) sum += data->factor[j * d + k] * row[k];
@@ -131,12 +133,28 @@ sb_source sb_data_baseline(sb_data *data) {
   return (sb_source){.self = data, .draw = draw_baseline};
 }
 
-sb_status sb_data_points(const sb_data *data, int held, double **out, int64_t *n) {
-  *n = held ? data->n_held : data->n;
-  SB_TRY(SB_NEW(out, *n * data->d, "rows for metrics"));
-  for (int64_t i = 0; i < *n; i++) {
-    const float *row = held ? sb_data_held(data, i) : sb_data_row(data, i);
-    for (int j = 0; j < data->d; j++) (*out)[i * data->d + j] = (double)row[j];
+/* --- Rows in order
+ * --------------------------------------------------------------------------------- */
+
+static sb_status copy_rows(const sb_data *data, int held, int64_t first, int64_t n, double *x) {
+  for (int64_t i = 0; i < n; i++) {
+    const float *row = held ? sb_data_held(data, first + i) : sb_data_row(data, first + i);
+    for (int j = 0; j < data->d; j++) x[i * data->d + j] = (double)row[j];
   }
   return SB_OK;
+}
+
+static sb_status copy_training(void *self, int64_t replicate, int64_t first, int64_t n, double *x) {
+  (void)replicate;
+  return copy_rows(self, 0, first, n, x);
+}
+
+static sb_status copy_held(void *self, int64_t replicate, int64_t first, int64_t n, double *x) {
+  (void)replicate;
+  return copy_rows(self, 1, first, n, x);
+}
+
+sb_source sb_data_rows(sb_data *data, int held) {
+  return held ? (sb_source){.self = data, .draw = copy_held, .most = data->n_held}
+              : (sb_source){.self = data, .draw = copy_training, .most = data->n};
 }

@@ -5,18 +5,16 @@
 #include <string.h>
 
 #include "judge.h"
+#include "order.h"
 #include "sb/kernel.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
 
-#define METRICS  7 /* and MORE, where they are asked for */
-#define MORE     3
-#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define METRICS 7 /* and MORE, where they are asked for */
+#define MORE    3
 /* Blocks of the training floor and of the baseline, of which only means are wanted; and of w2. */
 #define SIDE_BLOCKS    5
 #define W2_SIDE_BLOCKS 2
-/* Coordinates of a table's rows that are kept, of each of its two sources. */
-#define POOL_MOST (INT64_C(1) << 23)
 /* Replicates of truth from here on stand against fresh points, not in the blocks. */
 #define FLOOR_FIRST (INT64_C(1) << 20)
 
@@ -65,57 +63,67 @@ sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m) {
 
 /* --- Points ---------------------------------------------------------------------------------- */
 
-static sb_status check(const char *what, int64_t n, int d, const double *x) {
+static sb_status check(const char *what, int64_t first, int64_t n, int d, const double *x) {
   for (int64_t i = 0; i < n * d; i++)
     if (!isfinite(x[i]))
       return sb_fail(SB_BAD, "evaluation: %s: row %lld, column %lld is %g", what,
-                     (long long)(i / d), (long long)(i % d), x[i]);
+                     (long long)(first + i / d), (long long)(i % d), x[i]);
   return SB_OK;
 }
 
-static sb_status draw(const judge *j, const char *what, sb_source s, int64_t replicate,
-                      int64_t rows, double *x) {
-  SB_TRY(s.draw(s.self, replicate, rows, x));
-  return check(what, rows, j->d, x);
+sb_status judge_draw(const judge *j, const char *what, sb_source s, int64_t replicate,
+                     int64_t first, int64_t count, double *x) {
+  SB_TRY(s.draw(s.self, replicate, first, count, x));
+  return check(what, first, count, j->d, x);
 }
 
-static void copy_row(const judge *j, const double *from, int64_t row, double *to) {
-  memcpy(to, from + row * j->d, (size_t)j->d * sizeof *to);
+sb_status judge_truth(const judge *j, int64_t r, int64_t rows, sb_share part, double *y) {
+  const int64_t replicate = j->finite ? 0 : r, first = j->finite ? r * rows : 0;
+  return judge_draw(j, "true points", j->in->truth, replicate, first + part.first, part.count, y);
 }
 
-sb_status judge_truth(const judge *j, int64_t r, int64_t rows, double *y) {
-  if (!j->finite) return draw(j, "true points", j->in->truth, r, rows, y);
-  memcpy(y, j->pool + r * rows * j->d, (size_t)(rows * j->d) * sizeof *y);
-  return SB_OK;
+static sb_status pool_row(const judge *j, int64_t row, double *x) {
+  if (row < j->pool_true) return judge_draw(j, "true points", j->in->truth, 0, row, 1, x);
+  return judge_draw(j, "fresh true points", j->in->fresh, 0, row - j->pool_true, 1, x);
 }
 
 /* True against true: fresh draws of both sources, or two disjoint sets of rows of the pool. */
-static sb_status two_truths(const judge *j, int64_t r, int64_t rows, double *x, double *y) {
+static sb_status two_truths(const judge *j, int64_t r, int64_t rows, sb_share part, double *x,
+                            double *y) {
   if (!j->finite) {
-    SB_TRY(draw(j, "fresh true points", j->in->fresh, r, rows, x));
-    return draw(j, "true points", j->in->truth, FLOOR_FIRST + r, rows, y);
+    SB_TRY(judge_draw(j, "fresh true points", j->in->fresh, r, part.first, part.count, x));
+    return judge_draw(j, "true points", j->in->truth, FLOOR_FIRST + r, part.first, part.count, y);
   }
   const uint64_t key = judge_key(j, KEY_SPLIT, r);
   const int64_t all = j->pool_true + j->pool_fresh;
-  for (int64_t i = 0; i < rows; i++) {
-    copy_row(j, j->pool, sb_noise_permute(key, all, 0, i), x + i * j->d);
-    copy_row(j, j->pool, sb_noise_permute(key, all, 0, rows + i), y + i * j->d);
+  for (int64_t i = 0; i < part.count; i++) {
+    SB_TRY(pool_row(j, sb_noise_permute(key, all, 0, part.first + i), x + i * j->d));
+    SB_TRY(pool_row(j, sb_noise_permute(key, all, 0, rows + part.first + i), y + i * j->d));
   }
   return SB_OK;
 }
 
-sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double *x, double *y) {
-  const sb_points t = j->in->training;
-  if (kind == FLOOR) return two_truths(j, r, rows, x, y);
-  if (kind == SAMPLE)
-    memcpy(x, j->in->sample.x + r * rows * j->d, (size_t)(rows * j->d) * sizeof *x);
-  if (kind == BASELINE) SB_TRY(draw(j, "baseline", j->in->baseline, r, rows, x));
+sb_status judge_rows(const judge *j, int kind, int64_t r, int64_t rows, sb_share part, double *x,
+                     double *y) {
+  const sb_judge_input *in = j->in;
+  if (kind == FLOOR) return two_truths(j, r, rows, part, x, y);
+  if (kind == BASELINE)
+    SB_TRY(judge_draw(j, "baseline", in->baseline, r, part.first, part.count, x));
   if (kind == TRAINED) {
-    const uint64_t key = sb_noise_key(j->in->seed, SB_FOR_BOOTSTRAP, (uint32_t)r, 0);
-    for (int64_t i = 0; i < rows; i++)
-      copy_row(j, t.x, (int64_t)(sb_noise_uniform(key, i, 0, 0) * (double)t.n), x + i * j->d);
+    const uint64_t key = sb_noise_key(in->seed, SB_FOR_BOOTSTRAP, (uint32_t)r, 0);
+    for (int64_t i = 0; i < part.count; i++) {
+      const double at = sb_noise_uniform(key, part.first + i, 0, 0) * (double)in->training.most;
+      SB_TRY(judge_draw(j, "training rows", in->training, 0, (int64_t)at, 1, x + i * j->d));
+    }
   }
-  return judge_truth(j, r, rows, y);
+  return judge_truth(j, r, rows, part, y);
+}
+
+sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double *x, double *y) {
+  const sb_points sample = j->in->sample;
+  if (kind == SAMPLE)
+    SB_TRY(sb_slice_rows(j->c, sample.n, sample.d, sizeof *x, sample.x, r * rows, rows, x));
+  return sb_agree(j->c, judge_rows(j, kind, r, rows, sb_share_of(j->c, rows), x, y));
 }
 
 /* --- Sizes ----------------------------------------------------------------------------------- */
@@ -123,10 +131,9 @@ sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double 
 static void plan(judge *j) {
   const sb_judge_options *o = j->o;
   const sb_judge_input *in = j->in;
-  const int64_t room = largest(2 * SB_BLOCK, POOL_MOST / j->d);
-  const int64_t n_true = in->truth.most ? least(in->truth.most, room) : INT64_MAX / 4;
+  const int64_t n_true = in->truth.most ? in->truth.most : INT64_MAX / 4;
   const int64_t n_fresh = !in->fresh.draw  ? n_true
-                          : in->fresh.most ? least(in->fresh.most, room)
+                          : in->fresh.most ? in->fresh.most
                                            : INT64_MAX / 4;
   const int64_t limit = least(in->sample.n, n_true), half = (n_true + n_fresh) / 2;
   j->finite = in->truth.most > 0 || (in->fresh.draw && in->fresh.most > 0);
@@ -136,11 +143,11 @@ static void plan(judge *j) {
   const int64_t w2_blocks = j->w2_size ? largest(1, least(o->w2_floors, limit / j->w2_size)) : 0;
   j->count[SAMPLE] = blocks;
   j->count[FLOOR] = in->fresh.draw ? o->floors : 0;
-  j->count[TRAINED] = in->training.n ? least(blocks, SIDE_BLOCKS) : 0;
+  j->count[TRAINED] = in->training.most ? least(blocks, SIDE_BLOCKS) : 0;
   j->count[BASELINE] = in->baseline.draw ? least(blocks, SIDE_BLOCKS) : 0;
   j->w2_count[SAMPLE] = w2_blocks;
   j->w2_count[FLOOR] = in->fresh.draw && w2_blocks ? o->w2_floors : 0;
-  j->w2_count[TRAINED] = in->training.n ? least(w2_blocks, W2_SIDE_BLOCKS) : 0;
+  j->w2_count[TRAINED] = in->training.most ? least(w2_blocks, W2_SIDE_BLOCKS) : 0;
   j->w2_count[BASELINE] = in->baseline.draw ? least(w2_blocks, W2_SIDE_BLOCKS) : 0;
   if (!j->finite) return;
   int64_t wanted = largest(blocks * j->size, w2_blocks * j->w2_size);
@@ -150,31 +157,20 @@ static void plan(judge *j) {
 }
 
 static sb_status fill(judge *j) {
-  const sb_judge_input *in = j->in;
-  const int64_t rows = largest(j->size, j->w2_size);
-  SB_TRY(check("sample", in->sample.n, j->d, in->sample.x));
-  SB_TRY(check("training rows", in->training.n, j->d, in->training.x));
-  SB_TRY(check("held-out rows", in->held.n, j->d, in->held.x));
+  const sb_points sample = j->in->sample;
+  const sb_share own = sb_share_of(j->c, sample.n);
+  const int64_t rows = sb_share_of(j->c, j->size).count;
+  SB_TRY(check("sample", own.first, own.count, j->d, sample.x));
   SB_TRY(SB_NEW(&j->x, rows * j->d, "evaluation: points"));
-  SB_TRY(SB_NEW(&j->y, rows * j->d, "evaluation: true points"));
-  if (!j->finite) return SB_OK;
-  SB_TRY(SB_NEW(&j->pool, (j->pool_true + j->pool_fresh) * j->d, "evaluation: true rows"));
-  SB_TRY(draw(j, "true points", in->truth, 0, j->pool_true, j->pool));
-  if (!j->pool_fresh) return SB_OK;
-  return draw(j, "fresh true points", in->fresh, 0, j->pool_fresh, j->pool + j->pool_true * j->d);
+  return SB_NEW(&j->y, rows * j->d, "evaluation: true points");
 }
 
 static sb_status refuse(const sb_judge_options *o, const sb_judge_input *in, int most, int n) {
   const int wanted = n + METRICS + (o->more ? MORE : 0);
-  const sb_points others[] = {in->training, in->held};
   if (!in->truth.draw) return sb_fail(SB_USE, "evaluation: no true points to compare with");
   if (in->sample.n < 2 || in->sample.d < 1 || in->truth.most == 1)
     return sb_fail(SB_USE, "evaluation: %lld samples, needs at least 2, and 2 true points",
                    (long long)in->sample.n);
-  for (size_t k = 0; k < COUNT(others); k++)
-    if (others[k].n && others[k].d != in->sample.d)
-      return sb_fail(SB_USE, "evaluation: samples have %d dimensions, data %d", in->sample.d,
-                     others[k].d);
   if (wanted > most)
     return sb_fail(SB_USE, "evaluation: room for %d metrics, %d wanted", most, wanted);
   return SB_OK;
@@ -191,11 +187,27 @@ sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_i
   if (!s) s = judge_w2(&j);
   if (!s) s = judge_memory(&j);
   if (!s) s = judge_test(&j);
-  sb_mem_free(j.pool);
   sb_mem_free(j.y);
   sb_mem_free(j.x);
   if (!s) *n = j.n;
   return s;
+}
+
+/* The most that stands beside the two sides of a comparison at a time: shares that come by and the
+ * sort; exact assignments; moments; the test. */
+static double working_bytes(const sb_judge_options *o, int d, int ranks, double size,
+                            double points) {
+  const double share = (double)sb_share_at(0, ranks, (int64_t)size).count;
+  const double sorted = 2 * share * (double)o->slices;
+  const double sort = 40 * fmax(2 * share, fmin(sorted, SB_SORT_AT_ONCE));
+  const double table = d < 9 || points * points > 33554432 ? 0 : 8 * points * points;
+  const double mine = ceil((double)o->w2_floors / ranks);
+  const double assigned = points > 0 ? (32 + 8 * mine) * points * d + table : 0;
+  const double entries = d <= SB_JUDGE_COV ? (double)d * d : d;
+  const double moments = (o->more ? 48 : 24) * entries + 2e6 + 512.0 * d;
+  const double tests = o->more ? 2 * (double)least(o->test_points, (int64_t)size) : 0;
+  const double test = tests * (16.0 * d + 8 * (double)o->permutations / ranks);
+  return fmax(fmax(16 * share * d, sort), fmax(assigned, fmax(moments, test)));
 }
 
 /* Measured on one core with AVX-512; pairs take twice as long with AVX2. */
@@ -208,9 +220,7 @@ void sb_judge_cost(const sb_judge_options *o, int d, int ranks, double *bytes, d
   const double sliced = 2 * size * (double)o->slices * (15 + 0.5 * d) * 1e-9;
   const double assigned = 4e-8 * points * points * (d < 9 ? 1 : 0.5 + d / 100.0);
   const double w2 = points > 0 ? (double)(2 * o->w2_floors + 2 * W2_SIDE_BLOCKS) : 0;
-  const double entries = d <= SB_JUDGE_COV ? (double)d * d : d;
-  const double table = 8 * points * points;
   *seconds = compared * (pairs + sliced) / ranks + ceil(w2 / ranks) * assigned;
-  *bytes = 16 * (size > points ? size : points) * d + 24 * entries + 4e6 / ranks + 16 * points * d +
-           (d < 9 || table > 268435456 ? 0 : table);
+  *bytes = 16 * (double)sb_share_at(0, ranks, (int64_t)size).count * d +
+           working_bytes(o, d, ranks, size, points);
 }

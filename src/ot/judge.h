@@ -16,12 +16,11 @@ typedef struct judge {
   const sb_comm *c;
   const sb_judge_options *o;
   const sb_judge_input *in;
-  int d, finite; /* finite: true and fresh rows are those of the pool, else drawn when needed */
+  int d, finite; /* finite: true and fresh rows are those of the pool, else new ones each time */
   int64_t size, w2_size;                 /* points on each side of a block                 */
   int64_t count[KINDS], w2_count[KINDS]; /* blocks of each kind */
-  int64_t pool_true, pool_fresh;
-  double *pool;  /* [pool_true + pool_fresh, d]                                               */
-  double *x, *y; /* [max(size, w2_size), d]: the two sides of a comparison                    */
+  int64_t pool_true, pool_fresh;         /* rows of the pool: so many true ones, then fresh ones */
+  double *x, *y; /* [this rank's share of size, d]: the two sides of a comparison            */
   sb_metric *out;
   int most, n; /* metrics: room, and written so far                                         */
 } judge;
@@ -30,11 +29,17 @@ typedef struct judge {
 enum { KEY_MEDIAN, KEY_SLICES, KEY_SPLIT, KEY_RESAMPLE, KEY_TEST };
 uint64_t judge_key(const judge *j, int use, int64_t replicate);
 
-/* Not collective. Block r of a kind: x, and true points y to compare it with; rows <= size or
- * w2_size. */
+/* Collective. Block r of a kind: x, and true points y to compare it with; this rank's share of so
+ * many rows. */
 sb_status judge_block(const judge *j, int kind, int64_t r, int64_t rows, double *x, double *y);
-/* Not collective. Block r of true points. */
-sb_status judge_truth(const judge *j, int64_t r, int64_t rows, double *y);
+/* Not collective. Rows of a block, x not for SAMPLE. */
+sb_status judge_rows(const judge *j, int kind, int64_t r, int64_t rows, sb_share part, double *x,
+                     double *y);
+/* Not collective. Rows of block r of true points. */
+sb_status judge_truth(const judge *j, int64_t r, int64_t rows, sb_share part, double *y);
+/* Not collective. Rows of a source, all finite. */
+sb_status judge_draw(const judge *j, const char *what, sb_source s, int64_t replicate,
+                     int64_t first, int64_t count, double *x);
 
 /* The next metric, without numbers; never NULL: room was checked. */
 sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m);

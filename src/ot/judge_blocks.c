@@ -13,6 +13,7 @@
 #include "judge.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
+#include "sb/watchdog.h"
 
 #define RESAMPLES     2000
 #define MEDIAN_POINTS 1000
@@ -101,13 +102,13 @@ static sb_status compare(const judge *j, double h, double out[STATISTICS]) {
 
 static sb_status fill(judge *j, judge_values v[STATISTICS]) {
   double h, value[STATISTICS];
-  SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, j->y));
+  SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, sb_share_of(j->c, j->size), j->y));
   SB_TRY(sb_median_distance(j->c, (sb_points){j->size, j->d, j->y}, MEDIAN_POINTS,
                             judge_key(j, KEY_MEDIAN, 0), &h));
   if (!(h > 0)) h = 1; /* most true points are equal */
   for (int k = 0; k < KINDS; k++)
     for (int64_t r = 0; r < j->count[k]; r++) {
-      SB_TRY_ALL(j->c, judge_block(j, k, r, j->size, j->x, j->y));
+      SB_TRY(judge_block(j, k, r, j->size, j->x, j->y));
       SB_TRY(compare(j, h, value));
       for (int i = 0; i < STATISTICS; i++) v[i].of[k][r] = value[i];
     }
@@ -135,7 +136,7 @@ sb_status judge_test(judge *j) {
   const int64_t rows = j->o->test_points < j->size ? j->o->test_points : j->size;
   double value, p;
   if (!j->o->more || rows < 2) return SB_OK;
-  SB_TRY_ALL(j->c, judge_block(j, SAMPLE, 0, rows, j->x, j->y));
+  SB_TRY(judge_block(j, SAMPLE, 0, rows, j->x, j->y));
   SB_TRY(sb_energy_test(j->c, (sb_points){rows, j->d, j->x}, (sb_points){rows, j->d, j->y},
                         (int)j->o->permutations, judge_key(j, KEY_TEST, 0), &value, &p));
   sb_metric *m = judge_metric(j, "energy_test_p", rows, rows);
@@ -144,38 +145,77 @@ sb_status judge_test(judge *j) {
   return SB_OK;
 }
 
-/* Not collective: this rank's share of the assignments, which go round the ranks; values as bits,
- * zero where not mine. */
-static sb_status own_assignments(const judge *j, int64_t *bits) {
-  const sb_points a = {j->w2_size, j->d, j->x}, b = {j->w2_size, j->d, j->y};
+/* Exact assignments go round the ranks: the k-th is that of rank k mod ranks, which has all its
+ * rows.
+ */
+typedef struct assignments {
+  double *sample; /* [blocks of this rank, w2_size, d] */
+  double *x, *y;  /* [w2_size, d]                      */
+  int64_t *bits;  /* of the values, zero where they are not mine */
+} assignments;
+
+/* Collective. The blocks of the sample come first, from the ranks that have their rows. */
+static sb_status gather_blocks(const judge *j, assignments *w) {
+  const sb_points s = j->in->sample;
+  const int64_t rows = j->w2_size, count = rows * j->d;
+  const int ranks = j->c->size;
+  for (int64_t r = 0; r < j->w2_count[SAMPLE]; r++) {
+    SB_TRY(sb_slice_rows(j->c, s.n, s.d, sizeof *w->x, s.x, r * rows, rows, w->y));
+    SB_TRY(sb_gather_rows(j->c, rows, s.d, sizeof *w->x, w->y, w->x));
+    if (r % ranks == j->c->rank)
+      memcpy(w->sample + r / ranks * count, w->x, (size_t)count * sizeof *w->x);
+  }
+  return SB_OK;
+}
+
+/* Not collective. */
+static sb_status own_assignments(const judge *j, assignments *w) {
+  const int64_t rows = j->w2_size;
+  const sb_share all = {0, rows};
   int64_t task = 0;
   for (int k = 0; k < KINDS; k++)
     for (int64_t r = 0; r < j->w2_count[k]; r++, task++) {
       if (task % j->c->size != j->c->rank) continue;
       double value;
-      SB_TRY(judge_block(j, k, r, j->w2_size, j->x, j->y));
-      SB_TRY(sb_w2_exact(a, b, &value));
-      memcpy(&bits[task], &value, sizeof value);
+      SB_TRY(judge_rows(j, k, r, rows, all, w->x, w->y));
+      const double *x = k == SAMPLE ? w->sample + r / j->c->size * rows * j->d : w->x;
+      SB_TRY(sb_w2_exact((sb_points){rows, j->d, x}, (sb_points){rows, j->d, w->y}, &value));
+      memcpy(&w->bits[task], &value, sizeof value);
+      sb_tick();
     }
   return SB_OK;
 }
 
+static sb_status open_assignments(const judge *j, int64_t tasks, assignments *w) {
+  const int64_t points = j->w2_size * j->d;
+  const int64_t mine = (j->w2_count[SAMPLE] + j->c->size - 1 - j->c->rank) / j->c->size;
+  SB_TRY(SB_NEW(&w->bits, tasks, "evaluation: values"));
+  SB_TRY(SB_NEW(&w->sample, mine * points, "evaluation: points"));
+  SB_TRY(SB_NEW(&w->x, points, "evaluation: points"));
+  return SB_NEW(&w->y, points, "evaluation: points");
+}
+
 sb_status judge_w2(judge *j) {
   judge_values v = {{0}, {0}};
-  int64_t *bits = NULL, tasks = 0;
+  assignments w = {0};
+  int64_t tasks = 0;
   if (!j->w2_size) return SB_OK;
   for (int k = 0; k < KINDS; k++) tasks += j->w2_count[k];
   sb_status s = judge_values_new(&v, j->w2_count);
-  if (!s) s = SB_NEW(&bits, tasks, "evaluation: values");
-  if (!s) s = own_assignments(j, bits);
+  if (!s) s = open_assignments(j, tasks, &w);
   s = sb_agree(j->c, s);
-  if (!s) s = sb_sum_int(j->c, bits, tasks);
+  if (!s) s = gather_blocks(j, &w);
+  if (!s) s = sb_agree(j->c, own_assignments(j, &w));
+  if (!s) s = sb_sum_int(j->c, w.bits, tasks);
   if (!s) {
-    memcpy(v.of[0], bits, (size_t)tasks * sizeof *bits);
+    memcpy(v.of[0], w.bits, (size_t)tasks * sizeof *w.bits);
     s = sb_agree(j->c,
                  judge_summarise(j, &v, W2_KEY, judge_metric(j, "w2", j->w2_size, j->w2_size)));
   }
-  sb_mem_free(bits);
+  sb_mem_free(w.y);
+  sb_mem_free(w.x);
+  sb_mem_free(w.sample);
+  sb_mem_free(w.bits);
   sb_mem_free(v.of[0]);
   return s;
 }

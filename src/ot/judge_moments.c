@@ -68,8 +68,10 @@ static sb_status block_moments(const judge *j, work *w, int kind, moments *out) 
   memset(out->mean, 0, (size_t)d * sizeof *out->mean);
   if (out->cov) memset(out->cov, 0, (size_t)(d * d) * sizeof *out->cov);
   for (int64_t r = 0; r < count; r++) {
-    SB_TRY_ALL(j->c, kind < 0 ? judge_truth(j, r, j->size, j->x)
-                              : judge_block(j, kind, r, j->size, j->x, j->y));
+    if (kind < 0)
+      SB_TRY_ALL(j->c, judge_truth(j, r, j->size, sb_share_of(j->c, j->size), j->x));
+    else
+      SB_TRY(judge_block(j, kind, r, j->size, j->x, j->y));
     SB_TRY(add_moments(j, j->x, j->size, 1 / (double)count, w->other, out));
   }
   return SB_OK;
@@ -118,8 +120,8 @@ static sb_status standard_error(const judge *j, work *w, int which, double value
   *out = NAN;
   if (!(value > 0) || which == GAUSS) return SB_OK;
   for (int64_t i = 0; i < own.count; i++)
-    influence(j, w, which, value * w->unit[which] * w->unit[which],
-              j->in->sample.x + (own.first + i) * j->d, w->rows + 2 * i);
+    influence(j, w, which, value * w->unit[which] * w->unit[which], j->in->sample.x + i * j->d,
+              w->rows + 2 * i);
   SB_TRY(sb_sum_rows(j->c, n, 2, w->rows, sum, "standard error of moments"));
   const double each = fmax(sum[1] - sum[0] * sum[0] / (double)n, 0) / (double)(n - 1);
   *out = sqrt(each * (1 / (double)n + (w->exact[which] ? 0 : 1 / (double)w->truth_n)));
@@ -131,7 +133,7 @@ static sb_status standard_error(const judge *j, work *w, int which, double value
 static sb_status set_floors(const judge *j, work *w) {
   const double n = (double)j->in->sample.n, m = (double)w->truth_n, size = (double)j->size;
   for (int64_t r = 0; r < j->count[FLOOR]; r++) {
-    SB_TRY_ALL(j->c, judge_block(j, FLOOR, r, j->size, j->x, j->y));
+    SB_TRY(judge_block(j, FLOOR, r, j->size, j->x, j->y));
     SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->x}, w->set.mean, w->set.cov));
     if (!w->exact[MEAN] || (w->set.cov && !w->exact[COV]))
       SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->y}, w->other.mean, w->other.cov));

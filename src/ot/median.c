@@ -45,6 +45,21 @@ static sb_status select_value(const sb_comm *c, int64_t count, const double *x, 
   return SB_OK;
 }
 
+/* Collective. p [n, d], zeroed: n rows in a keyed order, on every rank: each from the rank that has
+ * it, by its bits, to which the others add zeros. */
+static sb_status choose_rows(const sb_comm *c, sb_points a, uint64_t key, int64_t n, double *p) {
+  const sb_share own = sb_share_of(c, a.n);
+  int64_t bad = 0;
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t row = sb_noise_permute(key, a.n, 0, i) - own.first;
+    if (row >= 0 && row < own.count) memcpy(p + i * a.d, a.x + row * a.d, (size_t)a.d * sizeof *p);
+  }
+  SB_TRY(sb_sum_int(c, (int64_t *)(void *)p, n * a.d));
+  for (int64_t i = 0; i < n * a.d; i++) bad += !isfinite(p[i]);
+  return bad ? sb_fail(SB_BAD, "median distance: %lld coordinates are not finite", (long long)bad)
+             : SB_OK;
+}
+
 sb_status sb_median_distance(const sb_comm *c, sb_points a, int64_t most, uint64_t key,
                              double *value) {
   const int64_t n = a.n < most ? a.n : most;
@@ -53,21 +68,14 @@ sb_status sb_median_distance(const sb_comm *c, sb_points a, int64_t most, uint64
   const sb_share own = sb_share_of(c, n);
   const int64_t end = own.first + own.count, pairs = n * (n - 1) / 2;
   double *p = NULL, *squares = NULL;
-  int64_t count = 0, bad = 0;
   sb_status s = SB_NEW(&p, n * a.d, "median distance: points");
   if (!s)
     s = SB_NEW(&squares, (end * (end - 1) - own.first * (own.first - 1)) / 2,
                "median distance: pairs");
-  if (!s) {
-    for (int64_t i = 0; i < n; i++)
-      memcpy(p + i * a.d, a.x + sb_noise_permute(key, a.n, 0, i) * a.d, (size_t)a.d * sizeof *p);
-    for (int64_t i = 0; i < n * a.d; i++) bad += !isfinite(p[i]);
-    if (bad)
-      s = sb_fail(SB_BAD, "median distance: %lld coordinates are not finite", (long long)bad);
-  }
   s = sb_agree(c, s);
+  if (!s) s = choose_rows(c, a, key, n, p);
   if (!s) {
-    count = squared_distances(own, a.d, p, squares);
+    const int64_t count = squared_distances(own, a.d, p, squares);
     s = select_value(c, count, squares, (pairs - 1) / 2, value);
     *value = sqrt(*value);
   }

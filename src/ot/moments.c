@@ -1,4 +1,4 @@
-/* Mean and covariance of points held by every rank.
+/* Mean and covariance of points.
  *
  * Two passes: the mean, then products of what is left. The upper triangle is made in bands of whole
  * rows, which bounds the memory of exact sums; within a block of SB_BLOCK points sums are plain and
@@ -41,7 +41,7 @@ static sb_status cov_of(const sb_comm *c, sb_points a, const double *mean, doubl
     for (int64_t k = 0; k < b.entries; k++) sum[k] = (sb_sum){{0}};
     for (int64_t i0 = 0; i0 < own.count; i0 += SB_BLOCK) {
       const int rows = own.count - i0 < SB_BLOCK ? (int)(own.count - i0) : SB_BLOCK;
-      const double *x = a.x + (own.first + i0) * a.d;
+      const double *x = a.x + i0 * a.d;
       for (int i = 0; i < rows; i++)
         for (int k = 0; k < a.d; k++) gap[i * a.d + k] = x[i * a.d + k] - mean[k];
       block_products(b, a.d, rows, gap, product);
@@ -69,7 +69,7 @@ sb_status sb_moments(const sb_comm *c, sb_points a, double *mean, double *cov) {
   if (!s) s = SB_NEW(&product, most, "covariance: products");
   if (!s) s = SB_NEW(&sum, most, "covariance: sums");
   s = sb_agree(c, s);
-  if (!s) s = sb_sum_rows(c, a.n, a.d, a.x + sb_share_of(c, a.n).first * a.d, centre, "mean");
+  if (!s) s = sb_sum_rows(c, a.n, a.d, a.x, centre, "mean");
   for (int k = 0; k < a.d && !s; k++) {
     centre[k] /= (double)a.n;
     if (mean) mean[k] = centre[k];

@@ -1,15 +1,16 @@
 /* Distances to the nearest point of a set.
  *
- * The set is sorted along its widest coordinate and cut into tiles; from the tile of a point the
- * search goes outwards on both sides until the gap along that coordinate alone is larger than the
- * best distance. A minimum does not depend on the order of the search, so the result is exact; in
- * few dimensions few tiles are looked at. */
+ * Each share of the set that comes by is sorted along its widest coordinate and cut into tiles;
+ * from the tile of a point the search goes outwards on both sides until the gap along that
+ * coordinate alone is larger than the best distance. A minimum does not depend on the order of the
+ * search, so the result is exact; in few dimensions few tiles are looked at. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sb/mem.h"
 #include "sb/metric.h"
+#include "sb/watchdog.h"
 #include "squares.h"
 
 #define TILE  64
@@ -94,12 +95,45 @@ static double search(const strips *f, const double *x, double best) {
   return best;
 }
 
-static sb_status check(const char *what, sb_points p) {
-  for (int64_t i = 0; i < p.n * p.d; i++)
-    if (!isfinite(p.x[i]))
+static sb_status check(const char *what, int64_t first, int64_t n, int d, const double *x) {
+  for (int64_t i = 0; i < n * d; i++)
+    if (!isfinite(x[i]))
       return sb_fail(SB_BAD, "nearest point: row %lld, column %lld of the %s set is %g",
-                     (long long)(i / p.d), (long long)(i % p.d), what, p.x[i]);
+                     (long long)(first + i / d), (long long)(i % d), what, x[i]);
   return SB_OK;
+}
+
+typedef struct task {
+  sb_points a;
+  int64_t own, chunk; /* rows of a on this rank; points that are laid out at a time */
+  strips f;
+  place *order;
+  double *out;
+} task;
+
+static sb_status visit(void *self, int64_t first, int64_t count, const void *rows) {
+  task *t = self;
+  const double *x = rows;
+  SB_TRY(check("second", first, count, t->a.d, x));
+  for (int64_t j = 0; j < count; j += t->chunk) {
+    const sb_points part = {count - j < t->chunk ? count - j : t->chunk, t->a.d, x + j * t->a.d};
+    t->f.axis = widest(part);
+    t->f.tiles = (part.n + TILE - 1) / TILE;
+    lay(&t->f, part, t->order);
+    for (int64_t i = 0; i < t->own; i++) t->out[i] = search(&t->f, t->a.x + i * t->a.d, t->out[i]);
+    sb_tick();
+  }
+  return SB_OK;
+}
+
+static sb_status make_room(task *t, int64_t longest) {
+  const int64_t most = CHUNK / t->a.d > TILE ? CHUNK / t->a.d : TILE;
+  t->chunk = longest < most ? longest : most;
+  const int64_t tiles = (t->chunk + TILE - 1) / TILE;
+  SB_TRY(SB_NEW(&t->order, t->chunk, "nearest point: order"));
+  SB_TRY(SB_NEW(&t->f.y, tiles * t->a.d * TILE, "nearest point: tiles"));
+  SB_TRY(SB_NEW(&t->f.low, tiles, "nearest point: ranges"));
+  return SB_NEW(&t->f.high, tiles, "nearest point: ranges");
 }
 
 sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double *out) {
@@ -109,30 +143,16 @@ sb_status sb_nearest_distance(const sb_comm *c, sb_points a, sb_points b, double
         "nearest of %lld points in dimension %d: none to choose from, or not of dimension %d",
         (long long)b.n, b.d, a.d);
   const sb_share own = sb_share_of(c, a.n);
-  const int64_t most = CHUNK / a.d > TILE ? CHUNK / a.d : TILE, chunk = b.n < most ? b.n : most;
-  const int64_t tiles = (chunk + TILE - 1) / TILE;
-  strips f = {.d = a.d};
-  place *order = NULL;
-  sb_status s = check("first", a);
-  if (!s) s = check("second", b);
-  if (!s) s = SB_NEW(&order, chunk, "nearest point: order");
-  if (!s) s = SB_NEW(&f.y, tiles * a.d * TILE, "nearest point: tiles");
-  if (!s) s = SB_NEW(&f.low, tiles, "nearest point: ranges");
-  if (!s) s = SB_NEW(&f.high, tiles, "nearest point: ranges");
-  for (int64_t i = 0; i < own.count; i++) out[i] = HUGE_VAL;
-  for (int64_t j = 0; j < b.n && !s; j += chunk) {
-    const sb_points part = {b.n - j < chunk ? b.n - j : chunk, b.d, b.x + j * b.d};
-    f.axis = widest(part);
-    f.tiles = (part.n + TILE - 1) / TILE;
-    lay(&f, part, order);
-    for (int64_t i = 0; i < own.count; i++)
-      out[i] = search(&f, a.x + (own.first + i) * a.d, out[i]);
-  }
-  for (int64_t i = 0; i < own.count; i++) out[i] = sqrt(out[i]);
+  task t = {.a = a, .own = own.count, .f = {.d = a.d}, .out = out};
+  sb_status s = check("first", own.first, own.count, a.d, a.x);
+  if (!s) s = make_room(&t, sb_share_at(0, c->size, b.n).count);
   s = sb_agree(c, s);
-  sb_mem_free(f.high);
-  sb_mem_free(f.low);
-  sb_mem_free(f.y);
-  sb_mem_free(order);
+  for (int64_t i = 0; i < own.count; i++) out[i] = HUGE_VAL;
+  if (!s) s = sb_ring(c, b.n, b.d, sizeof *b.x, b.x, visit, &t);
+  for (int64_t i = 0; i < own.count; i++) out[i] = sqrt(out[i]);
+  sb_mem_free(t.f.high);
+  sb_mem_free(t.f.low);
+  sb_mem_free(t.f.y);
+  sb_mem_free(t.order);
   return s;
 }

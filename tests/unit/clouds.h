@@ -26,6 +26,11 @@ static inline double *cloud_x(sb_points p) {
   return x.own;
 }
 
+/* What a rank holds of them, for collective functions. */
+static inline sb_points on(const sb_comm *c, sb_points p) {
+  return (sb_points){p.n, p.d, p.x + sb_share_of(c, p.n).first * p.d};
+}
+
 static inline void cloud_free(sb_points p) { sb_mem_free(cloud_x(p)); }
 
 /* True on every rank if it is true on all. */

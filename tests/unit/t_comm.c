@@ -107,6 +107,56 @@ static void gathers(const sb_comm *c) {
   sb_mem_free(all);
 }
 
+typedef struct seen {
+  int64_t n, rows, shares, wrong, fail_at;
+} seen;
+
+static sb_status see(void *self, int64_t first, int64_t count, const void *rows) {
+  seen *s = self;
+  const int64_t *x = rows;
+  for (int64_t i = 0; i < count; i++)
+    s->wrong += x[2 * i] != first + i || x[2 * i + 1] != -first - i;
+  s->wrong += first % SB_BLOCK != 0;
+  s->rows += count;
+  return s->shares++ == s->fail_at ? sb_fail(SB_BAD, "seen enough") : SB_OK;
+}
+
+/* Rows that lie spread: all of them come by, once each; and parts of them cut out. */
+static void rings(const sb_comm *c) {
+  const int64_t sizes[] = {1, 64, 65, 1000};
+  for (int k = 0; k < 4; k++) {
+    const int64_t n = sizes[k];
+    const sb_share own = sb_share_of(c, n);
+    int64_t *x, *part, wrong = 0;
+    if (SB_NEW(&x, 2 * own.count, "rows") || SB_NEW(&part, 2 * n, "part")) exit(3);
+    for (int64_t i = 0; i < own.count; i++) x[2 * i] = own.first + i, x[2 * i + 1] = -own.first - i;
+    seen s = {.n = n, .fail_at = -1};
+    sb_status status = sb_ring(c, n, 2, sizeof *x, x, see, &s);
+    wrong = status != SB_OK || s.rows != n || s.wrong;
+    sb_max_int(c, &wrong, 1);
+    tap_ok(!wrong, "%d rows go round", (int)n);
+    s = (seen){.n = n, .fail_at = c->rank ? -1 : 0};
+    status = sb_ring(c, n, 2, sizeof *x, x, see, &s);
+    tap_ok(status == SB_BAD && !strcmp(sb_message(), "seen enough"),
+           "one has seen enough: all know");
+    sb_forget();
+    for (int64_t first = 0; first < n; first += 1 + n / 7) {
+      const int64_t count = (n - first + 1) / 2;
+      const sb_share mine = sb_share_of(c, count);
+      status = sb_slice_rows(c, n, 2, sizeof *x, x, first, count, part);
+      wrong += status != SB_OK;
+      for (int64_t i = 0; i < mine.count; i++)
+        wrong += part[2 * i] != first + mine.first + i || part[2 * i + 1] != -part[2 * i];
+    }
+    sb_max_int(c, &wrong, 1);
+    tap_ok(!wrong, "slices of %d rows", (int)n);
+    tap_ok(sb_slice_rows(c, n, 2, sizeof *x, x, 1, n, part) == SB_USE, "too long a slice");
+    sb_forget();
+    sb_mem_free(part);
+    sb_mem_free(x);
+  }
+}
+
 int main(int argc, char **argv) {
   sb_comm *c;
   if (argc > 1) setenv("SB_EMULATE_NODES", argv[1], 1);
@@ -114,7 +164,7 @@ int main(int argc, char **argv) {
   tap_rank = c->rank;
   const int64_t before = sb_mem_now();
   if (argc > 1) tap_ok(c->nodes == atoi(argv[1]), "%d emulated nodes", c->nodes);
-  shares(c), agreement(c), sums(c), gathers(c);
+  shares(c), agreement(c), sums(c), gathers(c), rings(c);
   tap_ok(sb_mem_now() == before, "nothing is left behind");
   const int status = tap_done();
   sb_comm_finish(c);

@@ -24,7 +24,7 @@ static bool same_source(sb_source a, sb_source b, int d) {
   double *x = NULL, *y = NULL;
   bool good = a.most == b.most && !SB_NEW(&x, N * d, "a") && !SB_NEW(&y, N * d, "b");
   for (int64_t replicate = 0; good && replicate < 2; replicate++)
-    good = !a.draw(a.self, replicate, N, x) && !b.draw(b.self, replicate, N, y) &&
+    good = !a.draw(a.self, replicate, 0, N, x) && !b.draw(b.self, replicate, 0, N, y) &&
            same(x, y, (int64_t)N * d * 8);
   sb_mem_free(x);
   sb_mem_free(y);
@@ -297,7 +297,7 @@ static void hard_tables(const sb_comm *c) {
   if (data) {
     double x[500];
     const sb_source fit = sb_data_baseline(data);
-    tap_ok(!fit.draw(fit.self, 0, 100, x), "has a Gaussian fit all the same");
+    tap_ok(!fit.draw(fit.self, 0, 0, 100, x), "has a Gaussian fit all the same");
     tap_close(x[495] - 2 * x[496] + x[497], (x[496] - 2 * x[497] + x[498]), 1e-3,
               "which lies in the plane");
   }
@@ -377,7 +377,7 @@ static void sources(const sb_comm *c) {
     const sb_source truth = sb_data_truth(data), fresh = sb_data_fresh(data);
     tap_ok(truth.most == (held ? 60 : 100) && fresh.most == (held ? 140 : 100),
            "its sources know their size");
-    bool good = !truth.draw(truth.self, 0, 60, x) && !fresh.draw(fresh.self, 1, 60, y);
+    bool good = !truth.draw(truth.self, 0, 0, 60, x) && !fresh.draw(fresh.self, 1, 0, 60, y);
     good &= found(data, 60, x, held) == 60 && found(data, 60, y, 0) == 60;
     tap_ok(all(c, good), "truth is held-out rows where there are some, fresh is training rows");
     int shared = 0, twice = 0;
@@ -385,15 +385,15 @@ static void sources(const sb_comm *c) {
       for (int k = 0; k < 60; k++)
         shared += x[2 * i] == y[2 * k], twice += k < i && x[2 * i] == x[2 * k];
     tap_ok(!shared && !twice, "no row is in both, or twice in one");
-    good = !truth.draw(truth.self, 1, 60, y) && memcmp(x, y, 60 * 2 * sizeof *x);
-    good &= !truth.draw(truth.self, 0, 500, x) && found(data, 500, x, held) == 500;
+    good = !truth.draw(truth.self, 1, 0, 60, y) && memcmp(x, y, 60 * 2 * sizeof *x);
+    good &= !truth.draw(truth.self, 0, 0, 500, x) && found(data, 500, x, held) == 500;
     tap_ok(good, "replicates differ, and any number of points can be had");
-    double *points;
-    int64_t n;
-    tap_ok(!sb_data_points(data, held, &points, &n) && n == (held ? 60 : 200) &&
-               found(data, n, points, held) == n,
-           "all rows as doubles");
-    sb_mem_free(points);
+    const sb_source rows = sb_data_rows(data, held);
+    const int n = held ? 60 : 200;
+    tap_ok(!rows.draw(rows.self, 0, 0, n, x) && rows.most == n && found(data, n, x, held) == n,
+           "all rows in order");
+    good = !truth.draw(truth.self, 3, 0, 300, x) && !truth.draw(truth.self, 3, 57, 200, y);
+    tap_ok(good && !memcmp(x + 114, y, 400 * sizeof *y), "a part of a set is the same by itself");
     sb_data_close(c, data);
   }
   enum { N = 20000 };
@@ -402,7 +402,7 @@ static void sources(const sb_comm *c) {
   if (SB_NEW(&z, 2 * N, "draws") || !tap_ok(!sb_data_open(c, &o, NULL, 3, &data), "table again"))
     return;
   const sb_source fit = sb_data_baseline(data);
-  tap_ok(!fit.draw(fit.self, 0, N, z) && fit.most == 0, "baseline draws");
+  tap_ok(!fit.draw(fit.self, 0, 0, N, z) && fit.most == 0, "baseline draws");
   for (int i = 0; i < N; i++)
     mean += z[2 * i + 1] / N, var += z[2 * i + 1] * z[2 * i + 1] / N,
         mixed += z[2 * i] * z[2 * i + 1] / N;

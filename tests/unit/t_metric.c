@@ -45,9 +45,10 @@ static void pairs(const sb_comm *c) {
       for (int gauss = 0; gauss < 2; gauss++) {
         const double h = gauss ? 1.5 : 0;
         sb_points a = cloud(1, sizes[k], d, 0, 1), b = cloud(2, sizes[7 - k], d, 1, 2);
-        sb_pair_mean(c, a, b, h, &value);
+        const sb_points other = on(c, b);
+        sb_pair_mean(c, on(c, a), &other, h, &value);
         worst[0] = fmax(worst[0], fabs(value / plain_mean(a, b, h) - 1));
-        sb_pair_mean(c, a, (sb_points){0}, h, &value);
+        sb_pair_mean(c, on(c, a), NULL, h, &value);
         worst[1] = fmax(worst[1], fabs(value / plain_mean(a, a, h) - 1));
         cloud_free(a), cloud_free(b);
       }
@@ -61,12 +62,12 @@ static void closed_forms(const sb_comm *c) {
   sb_points a = cloud(1, 3000, 1, 0, 1), b = cloud(2, 3000, 1, 1, 1);
   const double root = 2 / sqrt(acos(-1)), h = 1.2, s = h * h;
   double value = NAN;
-  sb_energy_distance(c, a, b, &value);
+  sb_energy_distance(c, on(c, a), on(c, b), &value);
   tap_close(value, root * exp(-.25) + erf(.5) - root, .025, "energy distance of two Gaussians");
-  sb_mmd(c, a, b, h, &value);
+  sb_mmd(c, on(c, a), on(c, b), h, &value);
   tap_close(value, 2 * sqrt(s / (s + 2)) * (1 - exp(-1 / (2 * (s + 2)))), .015,
             "maximum mean discrepancy of them");
-  sb_sliced_w2(c, a, b, 3, 1, &value);
+  sb_sliced_w2(c, on(c, a), on(c, b), 3, 1, &value);
   tap_close(value, 1, .06, "sliced distance of them");
   cloud_free(a), cloud_free(b);
 }
@@ -80,9 +81,9 @@ static void sliced(const sb_comm *c) {
   sb_points a = cloud(1, 600, 1, 0, 1), b = cloud(2, 400, 1, -1, 3), p = cloud(3, 500, 3, 0, 1),
             q = cloud(3, 500, 3, 2, 1);
   double value = NAN, sum = 0;
-  sb_sliced_w2(c, p, q, 20000, 5, &value);
+  sb_sliced_w2(c, on(c, p), on(c, q), 20000, 5, &value);
   tap_close(value, 2, .01, "a shift of length s in d dimensions is s / sqrt(d) on the average");
-  sb_sliced_w2(c, a, b, 1, 5, &value);
+  sb_sliced_w2(c, on(c, a), on(c, b), 1, 5, &value);
   qsort(cloud_x(a), 600, sizeof(double), by_value);
   qsort(cloud_x(b), 400, sizeof(double), by_value);
   for (int i = 0; i < 1200; i++)
@@ -97,7 +98,7 @@ static void moments(const sb_comm *c) {
     sb_points a = cloud(4, 333, d, 1e3, 1);
     double *mean = NULL, *cov = NULL, worst = 0;
     if (SB_NEW(&mean, d, "mean") || SB_NEW(&cov, d * d, "covariance")) return;
-    sb_status s = sb_moments(c, a, mean, cov);
+    sb_status s = sb_moments(c, on(c, a), mean, cov);
     for (int k = 0; k < d; k++)
       for (int l = 0; l < d; l++) {
         double sum = 0, of_k = 0, of_l = 0;
@@ -119,10 +120,10 @@ static void median(const sb_comm *c) {
   for (int i = 0; i < 150; i++)
     for (int j = 0; j < i; j++) all[count++] = distance(a, i, a, j);
   qsort(all, (size_t)count, sizeof *all, by_value);
-  sb_median_distance(c, a, 1000, 1, &value);
+  sb_median_distance(c, on(c, a), 1000, 1, &value);
   tap_close(value, all[(count - 1) / 2], 0, "median distance of 150 points");
   for (int i = 0; i < 300; i++) cloud_x(a)[i] = 7;
-  sb_median_distance(c, a, 1000, 1, &value);
+  sb_median_distance(c, on(c, a), 1000, 1, &value);
   tap_close(value, 0, 0, "of equal points");
   cloud_free(a);
 }
@@ -137,7 +138,7 @@ static void nearest(const sb_comm *c) {
     if (SB_NEW(&out, own.count, "nearest")) return;
     for (int i = 0; i < 100 * d; i++) cloud_x(b)[i + 100 * d] = b.x[i]; /* doubles */
     for (int i = 0; i < d; i++) cloud_x(a)[i] = b.x[i];
-    const sb_status s = sb_nearest_distance(c, a, b, out);
+    const sb_status s = sb_nearest_distance(c, on(c, a), on(c, b), out);
     for (int64_t i = 0; i < own.count; i++) {
       double least = HUGE_VAL;
       for (int64_t j = 0; j < b.n; j++) least = fmin(least, distance(a, own.first + i, b, j));
@@ -157,8 +158,8 @@ static sb_status gauss_of(const sb_comm *c, sb_points a, sb_points b, double *ou
   const int64_t d = a.d;
   double *m;
   sb_status s = sb_agree(c, SB_NEW(&m, 2 * d + 2 * d * d, "moments"));
-  if (!s) s = sb_moments(c, a, m, m + 2 * d);
-  if (!s) s = sb_moments(c, b, m + d, m + 2 * d + d * d);
+  if (!s) s = sb_moments(c, on(c, a), m, m + 2 * d);
+  if (!s) s = sb_moments(c, on(c, b), m + d, m + 2 * d + d * d);
   if (!s) s = sb_gauss_w2(c, a.d, m, m + 2 * d, m + d, m + 2 * d + d * d, out);
   sb_mem_free(m);
   return s;
@@ -168,19 +169,19 @@ static sb_status all_values(const sb_comm *c, sb_points a, sb_points b, double h
                             double out[VALUES]) {
   double mean[3], cov[9], *near = NULL;
   memset(out, 0, VALUES * sizeof *out);
-  SB_TRY(sb_energy_distance(c, a, b, &out[0]));
-  SB_TRY(sb_mmd(c, a, b, h, &out[1]));
-  SB_TRY(sb_median_distance(c, a, 500, 3, &out[2]));
-  SB_TRY(sb_sliced_w2(c, a, b, 50, 4, &out[3]));
-  SB_TRY(sb_moments(c, a, a.d <= 3 ? mean : NULL, a.d <= 3 ? cov : NULL));
+  SB_TRY(sb_energy_distance(c, on(c, a), on(c, b), &out[0]));
+  SB_TRY(sb_mmd(c, on(c, a), on(c, b), h, &out[1]));
+  SB_TRY(sb_median_distance(c, on(c, a), 500, 3, &out[2]));
+  SB_TRY(sb_sliced_w2(c, on(c, a), on(c, b), 50, 4, &out[3]));
+  SB_TRY(sb_moments(c, on(c, a), a.d <= 3 ? mean : NULL, a.d <= 3 ? cov : NULL));
   for (int k = 0; k < 3 && a.d == 3; k++) out[4 + k] = mean[k], out[7 + k] = cov[4 * k];
   sb_status s = sb_agree(c, SB_NEW(&near, sb_share_of(c, a.n).count, "nearest"));
-  if (!s) s = sb_nearest_distance(c, a, b, near);
+  if (!s) s = sb_nearest_distance(c, on(c, a), on(c, b), near);
   if (!s) s = sb_sum_rows(c, a.n, 1, near, &out[10], "nearest");
   if (!s && a.n == b.n) s = sb_agree(c, sb_w2_exact(a, b, &out[11]));
   sb_mem_free(near);
-  if (!s) s = sb_energy_test(c, a, b, 19, 5, &out[12], &out[13]);
-  if (!s) s = sb_coverage_error(c, a, b, 0.9, &out[14]);
+  if (!s) s = sb_energy_test(c, on(c, a), on(c, b), 19, 5, &out[12], &out[13]);
+  if (!s) s = sb_coverage_error(c, on(c, a), on(c, b), 0.9, &out[14]);
   return s ? s : gauss_of(c, a, b, &out[15]);
 }
 
@@ -201,7 +202,7 @@ static void tests(const sb_comm *c) {
   double value, p, sum = 0;
   for (int i = 0; i < 40; i++) {
     sb_points a = cloud(10 + i, 40, 2, 0, 1), b = cloud(60 + i, 50, 2, 0, 1);
-    if (sb_energy_test(c, a, b, 39, (uint64_t)i, &value, &p)) p = NAN;
+    if (sb_energy_test(c, on(c, a), on(c, b), 39, (uint64_t)i, &value, &p)) p = NAN;
     sum += p, low += p <= 0.25;
     cloud_free(a), cloud_free(b);
   }
@@ -209,15 +210,15 @@ static void tests(const sb_comm *c) {
   tap_ok(fabs(sum / 40 - 0.51) < 0.23 && low <= 23, "equal laws: p is uniform (%.3f, %d)", sum / 40,
          low);
   sb_points a = cloud(1, 60, 3, 0, 1), b = cloud(2, 50, 3, 1.5, 1);
-  tap_ok(!sb_energy_test(c, a, b, 199, 3, &value, &p) && p == 1.0 / 200,
+  tap_ok(!sb_energy_test(c, on(c, a), on(c, b), 199, 3, &value, &p) && p == 1.0 / 200,
          "samples far apart: the least p there is, %g", p);
   double energy;
-  tap_ok(!sb_energy_distance(c, a, b, &energy), "energy distance");
+  tap_ok(!sb_energy_distance(c, on(c, a), on(c, b), &energy), "energy distance");
   tap_close(value, energy, 1e-12, "the test's statistic is the energy distance");
-  tap_ok(!sb_coverage_error(c, b, b, 0.9, &value) && value < 0.03, "a set covers itself, %g",
-         value);
-  tap_ok(!sb_coverage_error(c, a, b, 0.9, &value) && value > 0.2, "another one does not, %g",
-         value);
+  tap_ok(!sb_coverage_error(c, on(c, b), on(c, b), 0.9, &value) && value < 0.03,
+         "a set covers itself, %g", value);
+  tap_ok(!sb_coverage_error(c, on(c, a), on(c, b), 0.9, &value) && value > 0.2,
+         "another one does not, %g", value);
   cloud_free(a), cloud_free(b);
 
   const double mean[4] = {1, -2, 0, 2}, cov[4] = {4, 0, 0, 9}, other[4] = {1, 0, 0, 16},
@@ -228,12 +229,12 @@ static void tests(const sb_comm *c) {
   tap_close(value, 0, 1e-7, "and itself");
   int64_t good = 0;
   sb_points one = {1, 2, mean}, two = {2, 2, mean}, three = {2, 1, mean};
-  good += sb_energy_test(c, one, two, 9, 1, &value, &p) == SB_USE, sb_forget();
-  good += sb_energy_test(c, two, two, 0, 1, &value, &p) == SB_USE, sb_forget();
-  good += sb_energy_test(c, two, three, 9, 1, &value, &p) == SB_USE, sb_forget();
-  good += sb_coverage_error(c, two, three, 0.9, &value) == SB_USE, sb_forget();
-  good += sb_coverage_error(c, two, one, 0.9, &value) == SB_USE, sb_forget();
-  good += sb_coverage_error(c, two, two, 1, &value) == SB_USE, sb_forget();
+  good += sb_energy_test(c, on(c, one), on(c, two), 9, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_energy_test(c, on(c, two), on(c, two), 0, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_energy_test(c, on(c, two), on(c, three), 9, 1, &value, &p) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, on(c, two), on(c, three), 0.9, &value) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, on(c, two), on(c, one), 0.9, &value) == SB_USE, sb_forget();
+  good += sb_coverage_error(c, on(c, two), on(c, two), 1, &value) == SB_USE, sb_forget();
   tap_ok(on_all(c, good == 6), "what cannot be compared is refused");
 }
 
@@ -242,25 +243,25 @@ static void refusals(const sb_comm *c) {
             none = {0, 2, a.x}, other = {40, 3, a.x};
   double value, out[130];
   int64_t good = 0;
-  good += sb_energy_distance(c, a, one, &value) == SB_USE, sb_forget();
-  good += sb_energy_distance(c, a, other, &value) == SB_USE, sb_forget();
-  good += sb_mmd(c, a, b, 0, &value) == SB_USE, sb_forget();
-  good += sb_median_distance(c, one, 10, 1, &value) == SB_USE, sb_forget();
-  good += sb_sliced_w2(c, a, none, 10, 1, &value) == SB_USE, sb_forget();
-  good += sb_moments(c, none, out, NULL) == SB_USE, sb_forget();
-  good += sb_moments(c, one, out, out) == SB_USE, sb_forget();
-  good += sb_nearest_distance(c, a, none, out) == SB_USE, sb_forget();
+  good += sb_energy_distance(c, on(c, a), one, &value) == SB_USE, sb_forget();
+  good += sb_energy_distance(c, on(c, a), on(c, other), &value) == SB_USE, sb_forget();
+  good += sb_mmd(c, on(c, a), on(c, b), 0, &value) == SB_USE, sb_forget();
+  good += sb_median_distance(c, on(c, one), 10, 1, &value) == SB_USE, sb_forget();
+  good += sb_sliced_w2(c, on(c, a), on(c, none), 10, 1, &value) == SB_USE, sb_forget();
+  good += sb_moments(c, on(c, none), out, NULL) == SB_USE, sb_forget();
+  good += sb_moments(c, on(c, one), out, out) == SB_USE, sb_forget();
+  good += sb_nearest_distance(c, on(c, a), on(c, none), out) == SB_USE, sb_forget();
   tap_ok(on_all(c, good == 8), "sets that do not fit are refused");
   for (int k = 0; k < 2; k++) {
     cloud_x(a)[k ? 3 : 259] = k ? HUGE_VAL : NAN;
-    good = sb_energy_distance(c, a, b, &value) == SB_BAD, sb_forget();
-    good += sb_mmd(c, a, b, k ? 1e300 : 1, &value) == SB_BAD || k,
+    good = sb_energy_distance(c, on(c, a), on(c, b), &value) == SB_BAD, sb_forget();
+    good += sb_mmd(c, on(c, a), on(c, b), k ? 1e300 : 1, &value) == SB_BAD || k,
         sb_forget(); /* exp(-inf) is well */
-    good += sb_median_distance(c, a, 130, 1, &value) == SB_BAD, sb_forget();
-    good += sb_sliced_w2(c, a, b, 10, 1, &value) == SB_BAD, sb_forget();
-    good += sb_moments(c, a, out, out + 2) == SB_BAD, sb_forget();
-    good += sb_nearest_distance(c, a, b, out) == SB_BAD, sb_forget();
-    good += sb_nearest_distance(c, b, a, out) == SB_BAD, sb_forget();
+    good += sb_median_distance(c, on(c, a), 130, 1, &value) == SB_BAD, sb_forget();
+    good += sb_sliced_w2(c, on(c, a), on(c, b), 10, 1, &value) == SB_BAD, sb_forget();
+    good += sb_moments(c, on(c, a), out, out + 2) == SB_BAD, sb_forget();
+    good += sb_nearest_distance(c, on(c, a), on(c, b), out) == SB_BAD, sb_forget();
+    good += sb_nearest_distance(c, on(c, b), on(c, a), out) == SB_BAD, sb_forget();
     tap_ok(on_all(c, good == 7), "%s in a set", k ? "infinity" : "not a number");
   }
   cloud_free(a), cloud_free(b);
