@@ -156,10 +156,12 @@ static void plan(judge *j) {
   j->pool_fresh = in->fresh.draw ? least(wanted, n_fresh) : 0;
 }
 
+int64_t judge_room(const judge *j, int64_t n) { return sb_share_at(0, j->c->size, n).count; }
+
 static sb_status fill(judge *j) {
   const sb_points sample = j->in->sample;
   const sb_share own = sb_share_of(j->c, sample.n);
-  const int64_t rows = sb_share_of(j->c, j->size).count;
+  const int64_t rows = judge_room(j, j->size);
   SB_TRY(check("sample", own.first, own.count, j->d, sample.x));
   SB_TRY(SB_NEW(&j->x, rows * j->d, "evaluation: points"));
   return SB_NEW(&j->y, rows * j->d, "evaluation: true points");

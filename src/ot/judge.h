@@ -20,7 +20,7 @@ typedef struct judge {
   int64_t size, w2_size;                 /* points on each side of a block                 */
   int64_t count[KINDS], w2_count[KINDS]; /* blocks of each kind */
   int64_t pool_true, pool_fresh;         /* rows of the pool: so many true ones, then fresh ones */
-  double *x, *y; /* [this rank's share of size, d]: the two sides of a comparison            */
+  double *x, *y; /* [room for size, d]: the two sides of a comparison                         */
   sb_metric *out;
   int most, n; /* metrics: room, and written so far                                         */
 } judge;
@@ -40,6 +40,10 @@ sb_status judge_truth(const judge *j, int64_t r, int64_t rows, sb_share part, do
 /* Not collective. Rows of a source, all finite. */
 sb_status judge_draw(const judge *j, const char *what, sb_source s, int64_t replicate,
                      int64_t first, int64_t count, double *x);
+
+/* Rows that this rank's share has at most, of sets of no more than n: of a smaller set it may be
+ * larger. */
+int64_t judge_room(const judge *j, int64_t n);
 
 /* The next metric, without numbers; never NULL: room was checked. */
 sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m);

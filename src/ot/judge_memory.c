@@ -130,7 +130,7 @@ static sb_status open_work(work *w, int64_t most) {
   const judge *j = w->j;
   const sb_share own = sb_share_of(j->c, w->training.n);
   SB_TRY(SB_NEW(&w->rows, own.count * j->d, "memorisation: training rows"));
-  SB_TRY(SB_NEW(&w->x, sb_share_of(j->c, most).count * j->d, "memorisation: points"));
+  SB_TRY(SB_NEW(&w->x, judge_room(j, most) * j->d, "memorisation: points"));
   w->training.x = w->rows;
   return judge_draw(j, "training rows", j->in->training, 0, own.first, own.count, w->rows);
 }
