@@ -72,6 +72,7 @@ prove               | has prove                    | perl                     | 
 wanted_long='
 SLURM               | has slurmctld                | slurm-wlm                | -              | slurm
 munge               | has munge                    | munge                    | -              | munge
+qsub                | has qsub                     | slurm-wlm-torque         | -              | -
 ssh server          | has dropbear                 | dropbear-bin             | -              | -
 ParaView            | has pvpython                 | paraview python3-paraview | paraview       | paraview+python
 Xvfb                | has Xvfb                     | xvfb xauth               | -              | xorg-server

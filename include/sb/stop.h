@@ -5,8 +5,8 @@
 #define SB_STOP_H
 #include "sb/status.h"
 
-/** From now on USR1, USR2 and TERM are noted and no longer end the process. After MPI_Init, which sets handlers of its
- *  own; calls of the system that a signal interrupts go on. */
+/** From now on USR1, USR2 and TERM are noted and no longer end the process; calls of the system that a signal
+ *  interrupts go on. Before MPI_Init, so that a signal meanwhile is noted, and again after it: MPI may set handlers. */
 void sb_stop_start(void);
 /** The first signal noted, 0: none. */
 int sb_stop_signal(void);

@@ -169,7 +169,9 @@ typedef struct app_verdict {
 } app_verdict;
 sb_status app_stop_open(app *a); /* collective: signals, limits, watchdog */
 void app_stop_close(app *a);
-int app_stop_asked(void *self); /* local, cheap: does this rank want to stop? */
+sb_status app_stall_open(app *a); /* collective: the watchdog of --stall-timeout */
+#define APP_STALLED ".stalled."   /* and a number: its list of ranks that wait, in the output */
+int app_stop_asked(void *self);   /* local, cheap: does this rank want to stop? */
 /* Collective. left: seconds until the work ends by itself (rank 0's counts); what has little left
  * is finished. gap: of rank 0, to all; may be NULL. */
 sb_status app_stop_agree(app *a, double left, int save_due, int64_t *gap, app_verdict *out);

@@ -81,6 +81,7 @@ static int is_part(const char *name) {
   static const char *const ends[] = {".h5.part",  ".xmf.part", ".xdmf2.part",
                                      ".csv.part", ".yml.part", ".json.part"};
   const size_t n = strlen(name);
+  if (!strncmp(name, APP_STALLED, strlen(APP_STALLED))) return 1; /* see stall.c */
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
     if (n > strlen(ends[i]) && !strcmp(name + n - strlen(ends[i]), ends[i])) return 1;
   return 0;

@@ -10,6 +10,7 @@
 #include "sb/limits.h"
 #include "sb/log.h"
 #include "sb/mem.h"
+#include "sb/stop.h"
 
 const app_command app_commands[] = {
     {"run", "DECK", "train, sample, velocity, evaluate: the whole job", 1, app_run},
@@ -45,11 +46,18 @@ static void fail_on_purpose(const sb_comm *c) {
     sb_mem_fail_after(k - 1);
 }
 
+/* A signal for the whole job may come while MPI starts, which can take seconds. */
+static void heed_signals(int argc, char **argv) {
+  const app_command *command = argc > 1 ? app_command_find(argv[1]) : NULL;
+  if (command && command->needs_deck) sb_stop_start();
+}
+
 int main(int argc, char **argv) {
   app a = {.steps_left = -1};
   if (argc == 3 && !strcmp(argv[1], SB_PROBE)) return sb_file_probed(argv[2]);
   sb_blas_settle(argv);
   sb_clock_start();
+  heed_signals(argc, argv);
   sb_files_allow();
   sb_status s = sb_comm_start(&argc, &argv, &a.comm);
   if (!s) fail_on_purpose(a.comm);

@@ -1,4 +1,4 @@
-/* Stopping: what a rank has learned, what all agree on, what is said. And the watchdog's words. */
+/* Stopping: what a rank has learned, what all agree on, what is said. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,30 +40,6 @@ static void read_limits(const app *a) {
   if (pbs > 0) sb_stop_limit(pbs, "PBS_WALLTIME");
 }
 
-/* --- The watchdog
- * --------------------------------------------------------------------------------------- */
-
-static const sb_comm *watched;
-
-/* Of all ranks that wait in vain the lowest speaks first; the others have ended by then. */
-static void stalled(double seconds) {
-  const struct timespec turn = {watched->rank < 8 ? watched->rank : 8, 0};
-  const char *phase, *what;
-  int64_t step;
-  char text[512], at[32] = "";
-  nanosleep(&turn, NULL);
-  sb_beat_last(&phase, &what, &step);
-  if (step >= 0) snprintf(at, sizeof at, " at step %lld", (long long)step);
-  const int n = snprintf(text, sizeof text,
-                         "sbridge: rank %d of %d on %s has waited %.0f seconds without progress, "
-                         "%s%s%s%s (--stall-timeout): a rank, a host or the file system does not "
-                         "answer; the run ends, the same command with --resume goes on\n",
-                         watched->rank, watched->size, sb_comm_host(), seconds, phase,
-                         *what ? " " : "", what, at);
-  if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0) _exit(SB_STALL);
-  sb_comm_abort(watched, SB_STALL);
-}
-
 /* --- Wishes
  * ------------------------------------------------------------------------------------------- */
 
@@ -71,8 +47,7 @@ sb_status app_stop_open(app *a) {
   sb_stop_start();
   read_limits(a);
   SB_TRY(app_path(a, "stop", a->stop.file, sizeof a->stop.file));
-  watched = a->comm;
-  return sb_agree(a->comm, a->line.stall > 0 ? sb_watchdog_start(a->line.stall, stalled) : SB_OK);
+  return a->line.stall > 0 ? app_stall_open(a) : SB_OK;
 }
 
 void app_stop_close(app *a) {

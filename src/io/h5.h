@@ -66,4 +66,14 @@ typedef struct sb_h5_shape {
 /** Fails with SB_USE where there is no such dataset, naming those that exist. */
 sb_status sb_h5_shape_of(sb_file *f, const char *path, sb_h5_shape *out);
 
+/* --- ledger.c, ledger_verify.c
+ * ---------------------------------------------------------------------------------- */
+
+#define SB_CHECKED "columns" /* attribute of /check: the paths that it speaks for, a line each */
+/** What stands in /check of a row with this crc; never 0. */
+int64_t sb_ledger_check(uint64_t crc);
+/** Rank 0, serial handle: recomputes the checksums of the rows, where the file is a ledger. Rows
+ * that are not there are no damage. */
+sb_status sb_ledger_verify(sb_file *f, void *unused);
+
 #endif

@@ -70,11 +70,29 @@ static sb_status make_dataset(sb_file *f, const sb_ledger *l, const sb_ledger_co
   return s ? s : sb_h5_text(f, k->path, "meaning", k->meaning);
 }
 
+/* Part of the checksum of a row? */
+static int is_checked(const sb_ledger_column *k) {
+  return strncmp(k->path, "/timing/", 8) && strncmp(k->path, "/about/", 7);
+}
+
+/* So that the file can be verified by who does not know its columns. */
+static sb_status name_checked(sb_file *f, const sb_ledger *l) {
+  sb_text names = {.data = NULL};
+  for (int i = 0; i < l->n; i++)
+    if (is_checked(&l->columns[i])) sb_text_add(&names, "%s\n", l->columns[i].path);
+  sb_text_add(&names, "%s", "");
+  sb_status s = names.status;
+  if (!s) s = sb_h5_text(f, check_column.path, SB_CHECKED, names.data);
+  sb_text_free(&names);
+  return s;
+}
+
 static sb_status make(sb_file *f, void *context) {
   const making *m = context;
   SB_TRY(sb_h5_text(f, "/", "title", m->title));
   for (int i = 0; i < m->l->n; i++) SB_TRY(make_dataset(f, m->l, &m->l->columns[i]));
-  return make_dataset(f, m->l, &check_column);
+  SB_TRY(make_dataset(f, m->l, &check_column));
+  return name_checked(f, m->l);
 }
 
 static sb_status find(sb_file *f, sb_ledger *l, const sb_ledger_column *k, int64_t *place) {
@@ -176,12 +194,13 @@ static sb_status transfer(sb_ledger *l, int64_t at, void *data, int64_t bytes, i
   return SB_OK;
 }
 
+int64_t sb_ledger_check(uint64_t crc) { return crc ? (int64_t)crc : 1; }
+
 static int64_t check_of(const sb_ledger *l, const void *const *cells) {
   uint64_t crc = 0;
   for (int i = 0; i < l->n; i++)
-    if (strncmp(l->columns[i].path, "/timing/", 8) && strncmp(l->columns[i].path, "/about/", 7))
-      crc = sb_crc_add(crc, cells[i], row_bytes(&l->columns[i]));
-  return crc ? (int64_t)crc : 1;
+    if (is_checked(&l->columns[i])) crc = sb_crc_add(crc, cells[i], row_bytes(&l->columns[i]));
+  return sb_ledger_check(crc);
 }
 
 /* The check last, when what it speaks for is on the disk. */

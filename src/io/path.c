@@ -225,11 +225,11 @@ sb_status sb_text_read(const sb_comm *c, const char *path, char **out, int64_t *
   return s;
 }
 
-/* As if there were less room: SB_DISK_LIMIT (bytes) in the environment, for tests. */
+/* As if there were so much room: SB_DISK_LIMIT (bytes) in the environment, for tests. */
 static int64_t pretend(int64_t bytes) {
   const char *text = getenv("SB_DISK_LIMIT");
   const long long limit = text ? atoll(text) : -1;
-  return limit >= 0 && limit < bytes ? limit : bytes;
+  return limit >= 0 ? limit : bytes;
 }
 
 int64_t sb_disk_free(const sb_comm *c, const char *path) {

@@ -1,4 +1,5 @@
-/* Checksums of what is on the disk: of every dataset that has one, and of any file as bytes. */
+/* Checksums of what is on the disk: of every dataset and row that has one, and of any file as
+ * bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -96,7 +97,7 @@ sb_status sb_file_verify(sb_file *f) {
          name = strtok_r(NULL, "\n", &rest))
       s = verify_one(f, name);
   sb_text_free(&names);
-  return s;
+  return s ? s : sb_h5_alone(f, sb_ledger_verify, NULL);
 }
 
 /* --- Files

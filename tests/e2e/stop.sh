@@ -61,6 +61,15 @@ ok "but judge" grep -q 'sliced_w2' "$output"
 is_status 0 "other draws" alone sample "$deck" $slow --resume --set sample.n=50
 ok "are drawn" "$PYTHON" -c 'import h5py; assert len(h5py.File("out/samples.h5")["x"]) == 50'
 
+# --- A signal while MPI starts: rank 0 waits for rank 1 ---
+in_folder early
+late=go start 2 train "$deck" $endless
+ok "signals are heeded before MPI has started" catches 10 pid.0
+send USR1 pid.0
+touch go
+ends 75 "one of them stops the run"
+says "at once" 'stopped after step 1 .*[(]signal USR1 on rank 0[)]'
+
 in_folder draws
 often="--set checkpoint.sampling=1e-9" # before every step
 export SB_FINISH=0
@@ -213,9 +222,10 @@ unset SB_STALL_MINIMUM
 seen out/checkpoint.h5
 send STOP pid.1
 ends 76 "a rank that stands still"
-says "names rank, host, phase and seconds" "^sbridge: rank [02] of 3 on $(hostname) has waited [45] seconds without progress, (training score at step|writing checkpoint.h5)"
+says "names rank, host, phase and seconds" "^sbridge: rank [02] of 3 on $(hostname) has waited [45] seconds without progress, for rank 1 on $(hostname), (training score at step|writing checkpoint.h5)"
+ok "leaves no list of ranks" [ -z "$(find out -name '.stalled*')" ]
 
 # --- Kills ---
 in_folder kills
-kills 6 "${SEED:-7}" 2
+kills 6 "${SEED:-7}" 2 same_results run "$deck" $slow
 done_testing

@@ -112,6 +112,8 @@ process.wait()
 with h5py.File(killed / "out/study.h5") as f:
     there = int((f["check"][:] != 0).sum())
 ok(5 <= there < CASES, f"killed with {there} cases")
+run = sbridge(killed, "info", "out/study.h5", "--verify")
+ok(ours(run), "every row that is there is whole", run)
 ok(not (killed / "out/study.csv").exists(), "no table of half a study")
 run = sbridge(killed, "study", "s.yml")
 ok(run.status == 1 and "--resume" in run.err, "started again without --resume", run)
@@ -125,6 +127,8 @@ ok((whole / "out/slopes.csv").read_bytes() == (killed / "out/slopes.csv").read_b
 torn = folder("torn", like=killed)
 with h5py.File(torn / "out/study.h5", "r+") as f:
     f["metric/value"][7, 3] += 1
+run = sbridge(torn, "info", "out/study.h5", "--verify")
+ok(run.status == 1 and "row 7 is damaged" in run.err, "a damaged row is found", run)
 run = sbridge(torn, "study", "s.yml", "--resume")
 ok(ours(run) and run.out.count("case ") == 1 and "case 7:" in run.out, "a damaged row is computed again", run)
 ok(same(whole / "out/study.h5", torn / "out/study.h5"), "to the same file")

@@ -45,6 +45,7 @@ settle() {
   # A home of its own, for keys: root's real one is left alone.
   sed 's|^\(root:[^:]*:0:0:[^:]*\):.*|\1:/run/home:/bin/sh|' /etc/passwd >/run/hosts/passwd
   mount --bind /run/hosts/passwd /etc/passwd
+  if [ -d /etc/slurm ]; then mount -t tmpfs tmpfs /etc/slurm; fi # for tests/lib/slurm.sh
   HOME=/run/home
   export HOME
   ssh-keygen -q -t ed25519 -N '' -f /run/home/.ssh/id_ed25519 </dev/null

@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2086 # $run is words
 # Three hosts, with ssh between them, and what may happen to them: the job script of PBS on a network that goes away for 5 and
-# 30 seconds, a host that is switched off, a rank that is killed. The bits are always those of one host.
+# 30 seconds, a rank that is killed or stands still, a host that is switched off. The bits are always those of one host.
 . tests/env.sh
 . tests/lib/hosts.sh
 apart ip dropbear
@@ -47,7 +47,7 @@ loses_little() { # after a fault: the run goes on at most one checkpoint (100 st
   ok "$1: at most one checkpoint is lost" [ "$from" -ge $((told - 100)) ]
 }
 
-run="--set train.score.steps=1200 --set train.ratio.steps=100 --set checkpoint.every=100"
+run="--set train.score.steps=1200 --set train.ratio.steps=100 --set checkpoint.every=100 --set train.report=10"
 
 in_folder whole
 is_status 0 "uninterrupted, on one host" mpirun -n 2 --host n0:2 "$program" run "$deck" $run --set output=out
@@ -74,13 +74,29 @@ done
 in_folder killed
 begin $run
 began=$(now)
-on n3 pkill -9 -n -x sbridge
+on n3 sh "$top/tests/lib/ranks.sh" 9 "$program" 1
 ends 137 "a rank that is killed"
 echo "# $(since "$began") s"
 told=$(last_step "$output")
 is_status 0 "the same command again" job $run
 loses_little "a rank that is killed"
 same_results "a rank that is killed" ../whole/out out
+
+in_folder frozen
+export SB_STALL_MINIMUM=1 OMPI_MCA_mca_base_env_list=SB_STALL_MINIMUM # for the ranks of other hosts, too
+begin $run --stall-timeout 15
+began=$(now)
+on n3 sh "$top/tests/lib/ranks.sh" STOP "$program" 1
+ends 76 "a rank of another host that stands still"
+unset SB_STALL_MINIMUM OMPI_MCA_mca_base_env_list
+echo "# $(since "$began") s"
+says "is named" '^sbridge: rank [0-3] of 6 on n[12] has waited 1[56] seconds without progress, for rank [45] on n3, '
+says "with what the others do" '(training score at step [0-9]*|writing checkpoint.h5) '
+ok "no rank of its host is left" [ -z "$(on n3 ps -C sbridge -o pid=)" ]
+told=$(last_step "$output")
+is_status 0 "the same command again" job $run
+loses_little "a rank that stands still"
+same_results "a rank that stands still" ../whole/out out
 
 # Last: n3 stays off.
 in_folder off

@@ -69,6 +69,14 @@ static bool all(bool mine) {
   return sb_max_int(c, &no, 1) == SB_OK && no == 0;
 }
 
+static bool verified(void) {
+  sb_file *f;
+  if (sb_file_open(c, path, &f)) return false;
+  const sb_status s = sb_file_verify(f);
+  sb_file_close(f);
+  return s == SB_OK;
+}
+
 static void refused(const char *what, int64_t rows, const sb_ledger_column *changed,
                     const char *word) {
   sb_ledger *l;
@@ -118,11 +126,14 @@ int main(int argc, char **argv) {
          sb_message());
   if (!l) return tap_done();
   tap_ok(all(reads(l, 1, -1)), "they are still there");
+  tap_ok(all(verified()), "their checksums are right: %s", sb_message());
   sb_wait(c);
   good = true;
   for (int64_t i = 0; i < ROWS; i++)
     if (i % 3 != 1 && i % c->size == c->rank) good = good && put(l, i) == SB_OK;
   tap_ok(all(good) && all(reads(l, -1, -1)), "the rest");
+  sb_wait(c);
+  tap_ok(all(verified()), "with right checksums: %s", sb_message());
   sb_ledger_close(l);
 
   sb_file *f;

@@ -5,14 +5,26 @@
 slow="--set train.score.steps=1500 --set train.ratio.steps=1500 --set checkpoint.every=300 --set checkpoint.sampling=0.1
   --set sample.n=6000 --set sample.draws=20 --set sample.steps1=60 --set sample.steps2=60 --set record.frames=12 --set record.part_frames=5"
 
-# start RANKS WORDS...: the program in the background; its ranks leave their process ids in pid.0, pid.1 …
+# start RANKS WORDS...: the program in the background; its ranks leave their process ids in pid.0, pid.1 … With `late` in the
+# environment rank 1 begins when there is a file of this name.
 start() {
   ranks=$1
   shift
   rm -f pid.*
-  timeout -k 5 "$LIMIT" mpirun -n "$ranks" sh -c 'echo $$ >"pid.${OMPI_COMM_WORLD_RANK:-$PMI_RANK}"; exec "$0" "$@"' "$program" "$@" \
-    >"$SCRATCH/background" 2>&1 </dev/null &
+  timeout -k 5 "$LIMIT" mpirun -n "$ranks" sh -c 'rank=${OMPI_COMM_WORLD_RANK:-$PMI_RANK}
+    while [ "$rank" = 1 ] && [ "${late-}" ] && [ ! -e "$late" ]; do sleep 0.1; done
+    echo $$ >"pid.$rank"; exec "$0" "$@"' "$program" "$@" >"$SCRATCH/background" 2>&1 </dev/null &
   started=$!
+}
+
+# catches NUMBER FILE: waits until the process whose id stands there catches this signal, at most ten seconds
+catches() {
+  for _ in $(seq 100); do
+    [ -s "$2" ] && caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$(cat "$2")/status") &&
+      [ $((0x$caught >> ($1 - 1) & 1)) = 1 ] && return 0
+    sleep 0.1
+  done
+  return 1
 }
 
 # seen FILE: waits until the run left a file, or is over
@@ -65,16 +77,30 @@ kill_all() {
   wait "$started" 2>/dev/null || status=$?
 }
 
-# kills N SEED MOST: a run is killed N times, each time within MOST seconds, one rank or all of them, and taken up on another
-# number of ranks; whenever one comes to its end its results are compared with those in ../whole/out, and the next begins.
+# phase: of the run in `out` that was killed, by what it has left; of a study: study
+phase() {
+  if [ -e out/study.h5 ]; then echo study
+  elif [ -e out/report.json ]; then echo report
+  elif [ -e out/velocity.h5 ]; then echo evaluate
+  elif [ -e out/samples.h5 ]; then echo velocity
+  elif [ -e out/sampling.h5 ] || [ -e out/trajectories.h5 ]; then echo sample
+  elif [ -e out/checkpoint.h5 ]; then echo train
+  else echo begin; fi
+}
+
+# kills N SEED MOST SAME WORDS...: the run WORDS, whose output is `out`, is killed N times, each time within MOST seconds, one rank or all
+# of them, and taken up on another number of ranks; whenever one comes to its end `SAME DESCRIPTION ../whole/out out` compares
+# its results, and the next begins.
 kills() {
+  kills=$1 seed=$2 most=$3 same=$4
+  shift 4
   done_kills=0 ended=0
-  awk -v n=$(($1 * 3)) -v seed="$2" -v most="$3" \
+  : >phases
+  awk -v n=$((kills * 3)) -v seed="$seed" -v most="$most" \
     'BEGIN { srand(seed); for (i = 0; i < n; i++) printf "%.3f %d %d\n", 0.3 + most * rand(), 1 + int(3 * rand()), int(2 * rand()) }' \
     >moments
   while read -r delay ranks all; do
-    # shellcheck disable=SC2086 # words
-    start "$ranks" run "$deck" $slow --resume
+    start "$ranks" "$@" --resume
     sleep "$delay"
     killed=0
     [ "$all" = 1 ] || send 9 "pid.$((ranks - 1))"
@@ -82,17 +108,18 @@ kills() {
     kill_all
     if [ "$killed" = 1 ]; then
       done_kills=$((done_kills + 1))
+      phase >>phases
     else
       ended=$((ended + 1))
       tap_line "end $ended, after $done_kills kills" "$status" 0 "$SCRATCH/background" "the run in the background"
-      same_results "end $ended" ../whole/out out
+      "$same" "end $ended" ../whole/out out
       rm -rf out
     fi
-    if [ "$done_kills" = "$1" ]; then break; fi
+    if [ "$done_kills" = "$kills" ]; then break; fi
   done <moments
-  ok "$1 kills, $ended ends in between" [ "$done_kills" = "$1" ]
-  # shellcheck disable=SC2086 # words
-  is_status 0 "the last one comes to its end" mpi 2 "$program" run "$deck" $slow --resume
-  same_results "the last one" ../whole/out out
+  ok "$kills kills, $ended ends in between" [ "$done_kills" = "$kills" ]
+  echo "# killed in:$(sort phases | uniq -c | awk '{ printf " %s %d", $2, $1 }')"
+  is_status 0 "the last one comes to its end" mpi 2 "$program" "$@" --resume
+  "$same" "the last one" ../whole/out out
   ok "nothing half-written is left" [ -z "$(find out -name '*.part' -o -name 'sampling.h5' -o -name .lock)" ]
 }
