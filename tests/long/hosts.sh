@@ -41,13 +41,13 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 
 # last_step FILE: of the first network, as far as the run told
 last_step() { awk '$1 == "score" { n = $2 } END { print n + 0 }' "$1"; }
-loses_little() { # after a fault: the run goes on at most one checkpoint (100 steps) before what it had told
+loses_little() { # after a fault: the run goes on at most one checkpoint (50 steps) before what it had told
   from=$(sed -n 's/^going on from .*: step \([0-9]*\) of .*/\1/p' "$output")
   echo "# $1: told of step $told, went on from step $from"
-  ok "$1: at most one checkpoint is lost" [ "$from" -ge $((told - 100)) ]
+  ok "$1: at most one checkpoint is lost" [ "$from" -ge $((told - 50)) ]
 }
 
-run="--set train.score.steps=1200 --set train.ratio.steps=100 --set checkpoint.every=100 --set train.report=10"
+run="--set train.score.steps=700 --set train.ratio.steps=50 --set checkpoint.every=50 --set train.report=10"
 
 in_folder whole
 is_status 0 "uninterrupted, on one host" mpirun -n 2 --host n0:2 "$program" run "$deck" $run --set output=out

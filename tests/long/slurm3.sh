@@ -20,7 +20,7 @@ in_folder() {
   cd "$SCRATCH/$1" || exit 1
 }
 
-run="--set train.score.steps=1200 --set train.ratio.steps=100 --set checkpoint.every=100"
+run="--set train.score.steps=500 --set train.ratio.steps=50 --set checkpoint.every=50"
 
 in_folder whole
 is_status 0 "uninterrupted, on the head" mpirun -n 2 --host n0:2 "$SBRIDGE" run "$deck" $run
@@ -52,7 +52,7 @@ ok "and finishes there" reaches "$job" COMPLETED
 ok "six ranks, then four" [ "$(grep -o '^machine *[0-9] ranks on [0-9] nodes' "job.$job" | awk '{ printf "%d ", $2 }')" = "6 4 " ]
 from=$(sed -n 's/^going on from .*: step \([0-9]*\) of .*/\1/p' "job.$job")
 echo "# told of step $told, went on from step $from"
-ok "at most one checkpoint is lost" [ "$from" -ge $((told - 100)) ]
+ok "at most one checkpoint is lost" [ "$from" -ge $((told - 50)) ]
 same_results "a host that is switched off" ../whole/out out
 cd "$top" || exit 1
 done_testing
