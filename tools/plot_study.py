@@ -17,7 +17,7 @@ import pathlib
 import sys
 
 sys.dont_write_bytecode = True
-from plot import BLUE, DIM, GREY, INK, ORANGE, STYLE, Refused, canvas, open_box, plt, save
+from plot.style import BLUE, DIM, GREY, INK, ORANGE, STYLE, Refused, canvas, open_box, plt, save
 
 COLOURS = [BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", INK]
 COLUMNS = 3
@@ -95,13 +95,13 @@ def panel(axes, study, key, metric):
             continue
         x, y, e = column(rows, key), column(rows, "mean"), column(rows, "stderr")
         bars = [0 if math.isnan(error) else error for error in e]
-        lower = [min(bar, 0.99 * mean) for bar, mean in zip(bars, y)]
+        lower = [min(bar, 0.9 * mean) for bar, mean in zip(bars, y)]  # on a logarithmic axis they have to end
         s = study.slope(key, metric, at)
         label = at or None
         if s and len(x) > 1:
             slope, low, high = (number(s[name]) for name in ("slope", "low", "high"))
             sure = "" if math.isnan(low) else f" [{low:.2f}, {high:.2f}]"
-            label = (f"{at}: " if at else "") + f"slope {slope:.2f}{sure}"
+            label = (f"{at}: " if at else "") + f"slope {slope:.2f}{sure}".replace("-", "\u2212")
             middle = [sum(map(math.log, values)) / len(values) for values in (x, y)]
             ends = [x[0], x[-1]]
             axes.plot(ends, [math.exp(middle[1] + slope * (math.log(v) - middle[0])) for v in ends],
@@ -113,8 +113,9 @@ def panel(axes, study, key, metric):
             axes.fill_between(x, floor, [min(min(y), *(f for f in floor if f > 0)) / 10] * len(x), color=GREY, lw=0)
         if not shown and min(base) > 0:
             axes.plot(x, base, color=DIM, lw=0.8, ls=":")
-        low = min(*y, *(f for f in floor if f > 0)) if max(floor) > 0 else min(y)
-        high = max(*y, *(b for b in base if b > 0)) if min(base) > 0 else max(y)
+        shapes = [f for f in floor + base if f > 0] if not shown else []
+        low = min([m - bar for m, bar in zip(y, lower)] + shapes)
+        high = max([m + bar for m, bar in zip(y, bars)] + shapes)
         axes.set_ylim(*((low / 1.6, high * 1.6) if not shown else
                         (min(axes.get_ylim()[0], low / 1.6), max(axes.get_ylim()[1], high * 1.6))))
         shown += 1
@@ -127,6 +128,10 @@ def panel(axes, study, key, metric):
     ticks = ticks[:: -(-len(ticks) // 6)]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_xticks([], minor=True)
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(plt.LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+    axes.yaxis.set_minor_locator(plt.NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(fontsize=6)
     open_box(axes)
     return True

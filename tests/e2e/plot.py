@@ -14,7 +14,10 @@ from program import SCRATCH, TINY, TOP, done, folder, ok, sbridge, together
 TOOL = TOP / "tools" / "plot.py"
 sys.path.insert(0, str(TOOL.parent))
 import matplotlib.image
-import plot
+
+sys.dont_write_bytecode = True
+from plot import grids, sheets
+from plot.command import PICTURES
 
 numbers = np.random.default_rng(1)
 
@@ -29,11 +32,12 @@ SMALL = ["evaluate.floors=2", "evaluate.blocks=2", "evaluate.errors=false"]
 UNLIKE = table("unlike.h5", numbers.standard_normal((300, 2)) * [1, 100] + [0, 500])
 TWELVE = table("twelve.h5", numbers.uniform(size=(300, 12)))
 NORMAL = ["data.law=gaussian", "velocity.points=5"]
-ALL = {"density", "trajectories", "velocity", "loss"}
+LINE = {"density", "trajectories", "velocity", "loss"}
+ALL = LINE | {"evolution"}
 # name: deck keys, pictures that come
 CASES = {
     "two dimensions": ([], ALL),
-    "one dimension": ([*NORMAL, "data.dimension=1"], ALL),
+    "one dimension": ([*NORMAL, "data.dimension=1"], LINE),
     "three dimensions": ([*NORMAL, "data.dimension=3"], ALL | {"corner"}),
     "pictures of twelve numbers": ([*TWELVE, "record.image=[2, 2, 3]"], ALL | {"corner", "samples"}),
     "unlike scales, one stage": ([*UNLIKE, "sample.start=gauss", "sample.start_variance=3"], ALL),
@@ -74,7 +78,7 @@ def check(name, run, said, out):
     ok(here == dict.fromkeys(wanted, True), f"the pictures that there should be: {name}", here)
     lines = said.stdout.splitlines()
     told = {line.split(":")[0][3:] for line in lines if line.startswith("no ")}
-    ok(told == plot.PICTURES.keys() - wanted and len(lines) == len(plot.PICTURES), f"a line for each: {name}", lines)
+    ok(told == PICTURES.keys() - wanted and len(lines) == len(PICTURES), f"a line for each: {name}", lines)
 
 
 def refused(what, says, *words):
@@ -87,8 +91,8 @@ def refused(what, says, *words):
 # --- What pictures are computed from ---
 def density_error(x, true, cells):
     """Mean distance, over the law, of the kernel density of x [n, d] from the true one; and its integral."""
-    low, high = plot.box_of([x], 0.3)
-    at, f = plot.kernel_density(x, low, high, cells)
+    low, high = grids.box_of([x], 0.3)
+    at, f = grids.kernel_density(x, low, high, cells)
     cell = np.prod([a[1] - a[0] for a in at])
     return np.abs(f - true(*np.meshgrid(*at))).sum() * cell / 2, f.sum() * cell
 
@@ -104,24 +108,31 @@ ok(error < 0.06 and abs(whole - 1) < 0.01, "kernel density of a narrow and a wid
 plane = numbers.standard_normal((20000, 2)) * [1, 2]
 error, whole = density_error(plane, lambda x, y: normal(x, 0, 1) * normal(y, 0, 2), 256)
 ok(error < 0.08 and abs(whole - 1) < 0.02, "kernel density in the plane", error, whole)
-at, f = plot.kernel_density(plane, *plot.box_of([plane], 0.3), 256)
+at, f = grids.kernel_density(plane, *grids.box_of([plane], 0.3), 256)
 grid = np.stack(np.meshgrid(*at), axis=-1)
-half, most = plot.levels(f, [0.95, 0.5])[::-1]
+half, most = grids.levels(f, [0.95, 0.5])[::-1]
 radius = np.sqrt((grid ** 2 / [1, 4]).sum(axis=-1)[f > half].max())
 ok(abs(radius - np.sqrt(2 * np.log(2))) < 0.2 and most < half, "the level that holds half of the mass", radius)
 tall = numbers.standard_normal((900, 6)) @ numbers.standard_normal((6, 6)) + 3
 wide = numbers.standard_normal((40, 70)) * np.linspace(1, 9, 70)
 for x in (tall, wide):
-    mean, axes, part = plot.principal_axes(x, 4)
+    mean, axes, part = grids.principal_axes(x, 4)
     _, s, v = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     ok(np.allclose(np.abs((axes * v[:4]).sum(axis=1)), 1), f"principal axes of {x.shape}")
     ok(np.allclose(part, (s**2 / (s**2).sum())[:4]), f"their parts of the variance {x.shape}")
+x, y = np.linspace(-3, 3, 25), np.linspace(-2, 4, 31)
+true = lambda x, y: normal(x, -1, 0.4) * normal(y, 0, 0.5) + 0.5 * normal(x, 1, 0.5) * normal(y, 2, 0.4)
+at_x, at_y, f = grids.finer(x, y, true(*np.meshgrid(x, y)), 5)
+error = np.abs(f - true(*np.meshgrid(at_x, at_y))).max() / f.max()
+ok(f.shape == (151, 121) and error < 0.01, "a density on a finer grid", f.shape, error)
+_, _, f = grids.finer(x, y[:1], normal(x, 0, 0.3)[None], 4)
+ok(f.shape == (1, 97) and np.abs(f[0] - normal(np.linspace(-3, 3, 97), 0, 0.3)).max() < 1e-12, "and on a line", f.shape)
 colours = numbers.uniform(size=(2, 5, 4, 3))
-ok((plot.pictures(colours.reshape(2, -1), (5, 4, 3)) == colours).all(), "pictures with channels last")
+ok((sheets.pictures(colours.reshape(2, -1), (5, 4, 3)) == colours).all(), "pictures with channels last")
 planes = np.moveaxis(colours, 3, 1)
-ok((plot.pictures(planes.reshape(2, -1), (3, 5, 4)) == colours).all(), "pictures with channels first")
-ok(plot.sheet(colours, 1, 2).shape == (5, 10, 3), "a sheet of one row")
-ok((plot.sheet(colours, 2, 2)[7:] == colours[1]).all(), "a sheet of one column")
+ok((sheets.pictures(planes.reshape(2, -1), (3, 5, 4)) == colours).all(), "pictures with channels first")
+ok(sheets.sheet(colours, 1, 2).shape == (5, 10, 3), "a sheet of one row")
+ok((sheets.sheet(colours, 2, 2)[7:] == colours[1]).all(), "a sheet of one column")
 
 # --- Runs ---
 results = dict(zip(CASES, together([lambda name=name: drawn(name) for name in CASES])))
