@@ -152,6 +152,33 @@ ok "and goes on" called "qsub -W depend=afterok:2.server -v LINK=1,DECK=$deck,OU
 LINK=1 OUTPUT=run_40 is_status 0 "a link of it" as_pbs 43 chain
 ok "is the last" test -s run_40/report.json
 
+# --- Studies ---
+in_folder study
+{ cat "$deck"; echo "study: {grid: {data.n: [300, 600, 400, 500], train.rate: [1e-3, 10]}}"; } >study.yml
+is_status 0 "a study at once" mpi 2 "$program" study study.yml --set output=whole
+rm "$SCRATCH/called"
+is_status 0 "a study in slices" "$top/jobs/slurm/study.sh" 2 study.yml --quiet
+ok "an array" called "sbatch --parsable --array=1-2 $top/jobs/slurm/study.sh slice 2 study.yml --quiet"
+ok "and what comes after" called "sbatch --parsable --ntasks=1 --output=%x.%j.out --dependency=afterok:1 \
+--kill-on-invalid-dep=yes $top/jobs/slurm/study.sh merge 1 study.yml --quiet"
+is_status 1 "the last job, too early" as_slurm 52 study merge 1 study.yml
+export SLURM_ARRAY_JOB_ID=1 SLURM_ARRAY_TASK_ID=1
+is_status 0 "a slice" as_slurm 50 study slice 2 study.yml
+SLURM_ARRAY_TASK_ID=2 is_status 0 "the other" as_slurm 51 study slice 2 study.yml
+unset SLURM_ARRAY_JOB_ID SLURM_ARRAY_TASK_ID
+LAUNCH="mpirun -n 1" is_status 0 "the last job" as_slurm 52 study merge 1 study.yml
+ok "leads to the same" "$top/tools/same.sh" whole/study.h5 run_1/study.h5
+rm "$SCRATCH/called"
+is_status 0 "a study of PBS" "$top/jobs/pbs/study.sh" 2 study.yml
+ok "an array" called "qsub -J 1-2 -v SLICES=2,DECK=study.yml $top/jobs/pbs/study.sh"
+ok "and what comes after" called "qsub -W depend=afterany:1.server -v SLICES=all,DECK=study.yml,STUDY=run_1 $top/jobs/pbs/study.sh"
+export DECK=study.yml SLICES=2
+for k in 1 2; do PBS_ARRAY_INDEX=$k is_status 0 "slice $k under PBS" as_pbs "60[$k]" study; done
+SLICES=all STUDY=run_60 LAUNCH="mpirun -n 1" is_status 0 "its last job" as_pbs 61 study
+ok "leads to the same" "$top/tools/same.sh" whole/study.h5 run_60/study.h5
+export DECK="$deck"
+unset SLICES
+
 # --- The page: its command blocks run, its links lead somewhere ---
 in_folder page
 mkdir build output blocks

@@ -69,6 +69,15 @@ send USR1 pid.0
 touch go
 ends 75 "one of them stops the run"
 says "at once" 'stopped after step 1 .*[(]signal USR1 on rank 0[)]'
+rm out/history.csv
+SB_FINISH=1e9 start 2 train "$deck" $endless --resume # that much is not worth a stop
+seen out/history.csv
+send USR1 pid.1
+sleep 1.5
+ok "a signal lets a run finish that is nearly done" kill -0 $started
+send USR1 pid.1
+ends 75 "a second one does not"
+says "but stops it" 'stopped after step [0-9]* .*[(]signal USR1 on rank 1[)]'
 
 in_folder draws
 often="--set checkpoint.sampling=1e-9" # before every step
@@ -152,6 +161,12 @@ is_status 0 "and gone on with" mpi 2 "$program" train "$deck" --set train.on_nan
 cd .. || exit 1
 ok "leads to the same networks" "$top/tools/same.sh" b/out/checkpoint.h5 c/out/checkpoint.h5
 SB_POISON=loss:0:3 is_status 2 "not more often than asked" alone train "$deck" --set output=d --set train.on_nan=restore --set train.restores=0
+diverges="--set train.rate=10 --set train.clip=0 --set train.schedule=constant --set train.score.steps=500"
+is_status 2 "nor without end" mpi 2 "$program" train "$deck" --set output=e $diverges --set train.on_nan=restore --set train.restores=2
+ok "but twice" [ "$(grep -c 'warning: training score: .*; going back to e/checkpoint.h5 with half the learning rate (. of 2)' "$output")" = 2 ]
+says "then it is said" 'training score: .* at step'
+is_status 2 "going on does not begin to count anew" alone train "$deck" --set output=e $diverges --set train.on_nan=restore --set train.restores=2 --resume
+ok "what was counted" [ "$(grep -c 'going back' "$output")" = 0 ]
 
 # --- Disks ---
 in_folder disks
@@ -199,8 +214,7 @@ fi
 
 # --- Damaged results, limits, links ---
 in_folder other
-# shellcheck disable=SC2016 # for the inner shell
-is_status 0 "few open files to begin with" mpi 2 sh -c 'ulimit -Sn 12 && exec "$0" "$@"' "$program" run "$deck"
+is_status 0 "a run" mpi 2 "$program" run "$deck"
 "$PYTHON" -c 'import h5py; h5py.File("out/samples.h5", "r+")["x"][7] *= -1'
 is_status 0 "damaged draws" mpi 2 "$program" run "$deck" --resume
 ok "are drawn anew, with a warning" grep -q 'warning: out/samples.h5: .* is damaged.*; it is made anew' "$output"
