@@ -5,6 +5,7 @@
  * keyed permutation of the global index, so they do not depend on the number of ranks. */
 #ifndef SB_DATA_H
 #define SB_DATA_H
+#include "sb/bridge.h"
 #include "sb/comm.h"
 #include "sb/keys.h"
 #include "sb/law.h"
@@ -102,6 +103,10 @@ sb_source sb_data_fresh(sb_data *data);
 sb_source sb_data_baseline(sb_data *data);
 /** All training (held: held-out) rows, in order: rows first .. first+count-1 < most, whatever the replicate. */
 sb_source sb_data_rows(sb_data *data, int held);
+/** The bridge from source to data under a reference of this variance (network coordinates), where it has a closed form
+ *  (sb/bridge.h): Gaussian laws; or law `bridge` of this variance as data and N(0, I) as source, not standardised.
+ *  NULL where it has none. Local. */
+sb_status sb_data_bridge(const sb_data *source, const sb_data *data, double variance, sb_bridge **out);
 /** Bytes that sb_data_open takes at most on a node that has node_ranks of all ranks: shared rows, and their own memory.
  *  d < raw: by pca. */
 double sb_data_bytes(int64_t total, int raw, int d, int ranks, int node_ranks);

@@ -22,11 +22,12 @@ typedef struct sb_mixture {
 /** Parameters of a law in a deck (section `data`). A law ignores what is not its own, but for the dimension. */
 typedef struct sb_law_options {
   int law;               /**< index into the words of sb_law_keys[0].choices; 0 none                              */
-  int64_t dimension;     /**< of gaussian, mixture, chain, ar1, two_modes; must be 2 for all others               */
+  int64_t dimension;     /**< of gaussian, mixture, chain, ar1, two_modes, bridge; must be 2 for all others       */
   int64_t modes;         /**< of ring; per side of grid                                                           */
   double radius;         /**< of ring; spacing of grid; distance of two_modes                                     */
   double variance;       /**< of each component of ring, grid, gaussian, mixture, two_modes; of ar1               */
   double correlation;    /**< of neighbours in ar1, in (-1, 1)                                                    */
+  double bridge_variance; /**< of bridge: variance of its reference                                               */
   sb_reals weights;      /**< of mixture [k], any positive numbers; empty: equal                                  */
   sb_reals means;        /**< of mixture [k, d]; of gaussian [d], [1] (the same in every coordinate) or empty (0) */
   sb_reals covariances;  /**< of mixture [k, d, d], [k] (times the identity) or empty (variance)                  */
@@ -41,6 +42,7 @@ struct sb_law {
   int d;
   sb_mixture *mixture;    /**< density known; NULL for generators (moons, spirals…); owned          */
   const struct sb_law_kind *kind; /**< how it is drawn */
+  struct sb_bridge *bridge; /**< of law bridge: it begins at N(0, I), and this is where it ends; owned   */
   double *cumulative;     /**< [k] sums of the weights; owned                                       */
   double *factor;         /**< [k, d, d] Cholesky factors of the covariances; owned                 */
   sb_law_options options; /**< its lists belong to the deck; not read after sb_law_open                */

@@ -20,9 +20,8 @@ typedef struct sb_run {
   int given;       /**< sample.start: file; legs then begin with SB_START_KEEP                 */
   const struct sb_method *method;
   void *state; /**< [method->state_size], zeroed; the method's own */
-  /** Closed form of the bridge between the laws of the two sets (sb/bridge.h), where it is known; the method opens
-   *  and closes it. */
-  const struct sb_bridge *bridge;
+  sb_bridge *bridge; /**< closed form of the bridge between the laws of two sets, where it is known; the method opens
+                          it (sb_data_bridge) and closes it                                        */
   int open_end; /**< an iteration ended before its tolerance (the method said which): not_converged in the report */
 } sb_run;
 

@@ -31,6 +31,7 @@ typedef enum sb_purpose {
   SB_FOR_METRIC = 13,    /**< slices, subsets, permutations of metrics             */
   SB_FOR_BOOTSTRAP = 14, /**< training floor                                       */
   SB_FOR_BASELINE = 15,  /**< draws of a no-learning baseline                      */
+  SB_FOR_LAW = 17,       /**< parameters of a law that it draws itself             */
   SB_FOR_VALIDATION = 16 /**< which rows are held out; noise of the validation loss */
 } sb_purpose;
 

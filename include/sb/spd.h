@@ -12,4 +12,8 @@ sb_status sb_cholesky(int d, double *a);
  *  NULL. SB_BAD as sb_cholesky; inverse is then unspecified. Allocates nothing. */
 sb_status sb_spd_inverse(int d, const double *a, double *inverse, double *logdet);
 
+/** Square root and inverse root (symmetric) of a [d, d], either may be NULL, from its eigenvectors by Jacobi's
+ *  rotations. Neither may be a. SB_BAD when an eigenvalue is not above d 2.3e-16 of the largest; SB_SYS: no memory. */
+sb_status sb_spd_root(int d, const double *a, double *root, double *inverse);
+
 #endif

@@ -36,11 +36,19 @@ sb_status sb_density_new(int k, int d, sb_density **out) {
   return SB_OK;
 }
 
+int sb_is_diagonal(int k, int d, const double *a) {
+  const size_t n = (size_t)d;
+  for (size_t i = 0; i < (size_t)k * n * n; i++)
+    if (a[i] != 0 && i % n != i / n % n) return 0;
+  return 1;
+}
+
 sb_status sb_density_fill(sb_density *q, const sb_mixture *m, double variance) {
   size_t d = (size_t)m->d;
   memcpy(q->m, m->mu, (size_t)m->k * d * sizeof *q->m);
   memset(q->a, 0, (size_t)m->k * d * sizeof *q->a);
   memcpy(q->b, m->cov, (size_t)m->k * d * d * sizeof *q->b);
+  q->diagonal = sb_is_diagonal(m->k, m->d, m->cov);
   for (int k = 0; k < m->k; k++) {
     double *b = q->b + k * d * d, logdet;
     for (size_t i = 0; i < d; i++) b[i * d + i] += variance;
@@ -85,7 +93,8 @@ static void component(const sb_density *q, int k) {
   for (int r = 0; r < ROWS; r++) l[r] = 0.0;
   for (int i = 0; i < d; i++, g += ROWS) {
     for (int r = 0; r < ROWS; r++) g[r] = a[i];
-    for (int j = 0; j < d; j++) {
+    const int end = q->diagonal ? i + 1 : d;
+    for (int j = q->diagonal ? i : 0; j < end; j++) {
       double bij = b[(size_t)i * d + j];
       const double *u = q->u + j * ROWS;
       for (int r = 0; r < ROWS; r++) g[r] -= bij * u[r];

@@ -14,6 +14,7 @@
 
 struct sb_density {
   int k, d;
+  int diagonal;        /* b is diagonal; then zeros are not multiplied: the same bits */
   double *c;           /* [k]                                                    */
   double *m, *a;       /* [k, d]                                                 */
   double *b;           /* [k, d, d] symmetric                                    */
@@ -26,6 +27,8 @@ struct sb_density {
 sb_status sb_density_new(int k, int d, sb_density **out);
 /* Fills q for m * N(0, variance I). SB_BAD when a covariance is singular. */
 sb_status sb_density_fill(sb_density *q, const sb_mixture *m, double variance);
+/* Are all of a [k, d, d] diagonal? */
+int sb_is_diagonal(int k, int d, const double *a);
 /* As sb_density_eval, with the gradient times `scale`. */
 void sb_density_scaled(const sb_density *q, int64_t rows, const double *x, double scale,
                        double *value, double *gradient, double *resp);

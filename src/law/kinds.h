@@ -9,14 +9,15 @@
   law(ring) law(ring6) law(gmm8) law(mixture_b) law(grid) law(gaussian) law(mixture) law(chain) \
       law(ar1) law(two_modes) law(gaussians8_cfm) law(gaussians8_dsb) law(mixture_dsb)          \
           law(moons_cfm) law(moons_dsb) law(swiss_roll) law(s_curve) law(checkerboard)          \
-              law(pinwheel) law(circles)
+              law(pinwheel) law(circles) law(bridge)
 
-/* Either a mixture or a way to draw points of the plane. */
+/* A mixture, a way to draw points of the plane, or where a known bridge ends. */
 struct sb_law_kind {
   const char *name, *summary, *source;
-  sb_status (*build)(const sb_law_options *o, sb_mixture **out); /* NULL: draw */
+  sb_status (*build)(const sb_law_options *o, sb_mixture **out); /* NULL: draw or end */
   int32_t (*draw)(uint64_t key, int64_t index,
-                  double x[2]); /* returns the arm, moon or ring; NULL: build */
+                  double x[2]); /* returns the arm, moon or ring; NULL: build or end */
+  sb_status (*end)(const sb_law_options *o, struct sb_bridge **out); /* NULL: build or draw */
 };
 
 #define SB_LAW_DECLARE(word) extern const struct sb_law_kind sb_law_##word;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "kinds.h"
+#include "sb/bridge.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
 #include "sb/spd.h"
@@ -16,20 +17,22 @@ const sb_key sb_law_keys[] = {
     SB_CHOICE(sb_law_options, law, "none", "none" SB_LAWS(WORD),
               "known law to draw from, instead of a table"),
     SB_INT(sb_law_options, dimension, "2", 1, 32768, "",
-           "of gaussian, mixture, chain, ar1, two_modes; the other laws have 2"),
+           "of gaussian, mixture, chain, ar1, two_modes, bridge; the other laws have 2"),
     SB_INT(sb_law_options, modes, "6", 1, 4096, "",
-           "components of ring; components per side of grid"),
+           "components of ring, bridge; components per side of grid"),
     SB_REAL(sb_law_options, radius, "5", 0, 1e100, "",
-            "of ring; spacing of grid; distance of two_modes"),
+            "of ring, bridge; spacing of grid; distance of two_modes"),
     SB_REAL(sb_law_options, variance, "1", 0, 1e100, "",
-            "of each component of ring, grid, gaussian, mixture, two_modes; of ar1"),
+            "of each component of ring, grid, gaussian, mixture, two_modes, bridge; of ar1"),
     SB_REAL(sb_law_options, correlation, "0.9", -0.999999, 0.999999, "", "of neighbours in ar1"),
+    SB_REAL(sb_law_options, bridge_variance, "1", 1e-12, 1e12, "x^2",
+            "of bridge: variance of its reference"),
     SB_REALS(sb_law_options, weights, "[]", 0, 0, "",
-             "of mixture, normalised to sum one; empty: equal"),
+             "of mixture, bridge, normalised to sum one; empty: equal"),
     SB_REALS(sb_law_options, means, "[]", 0, 0, "",
-             "of mixture [k, d]; of gaussian [d] or [1]; empty: 0"),
+             "of mixture, bridge [k, d]; of gaussian [d] or [1]; empty: 0"),
     SB_REALS(sb_law_options, covariances, "[]", 0, 0, "",
-             "of mixture [k, d, d]; or variances [k]; empty: variance"),
+             "of mixture, bridge [k, d, d]; or variances [k]; empty: variance"),
     {0}};
 
 int sb_law_describe(int law, const char **name, const char **summary, const char **source) {
@@ -71,6 +74,10 @@ static sb_status build(const sb_law_options *o, sb_law *law) {
     SB_TRY(kind->build(o, &law->mixture));
     law->d = law->mixture->d;
   }
+  if (kind->end) {
+    SB_TRY(kind->end(o, &law->bridge));
+    law->d = sb_bridge_dimension(law->bridge);
+  }
   if (o->dimension != law->d)
     return sb_fail(SB_USE, "data.dimension is %lld: law %s has dimension %d",
                    (long long)o->dimension, law->name, law->d);
@@ -97,6 +104,7 @@ void sb_law_close(sb_law *law) {
   sb_mem_free(law->factor);
   sb_mem_free(law->cumulative);
   sb_mixture_free(law->mixture);
+  sb_bridge_close(law->bridge);
   sb_mem_free(law);
 }
 
@@ -131,6 +139,8 @@ sb_status sb_law_draw(const sb_law *law, uint64_t key, int64_t first, int64_t co
     return sb_fail(SB_USE, "draws %lld + %lld of law %s: too many", (long long)first,
                    (long long)count, law->name);
   size_t d = (size_t)law->d;
+  for (int64_t row = 0; label && law->bridge && row < count; row++) label[row] = 0;
+  if (law->bridge) return sb_bridge_marginal(law->bridge, 1, key, first, count, x, NULL);
   for (int64_t row = 0; row < count; row++) {
     double *here = x + (size_t)row * d;
     int32_t k;

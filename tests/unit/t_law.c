@@ -2,6 +2,7 @@
  * options, mixtures. */
 #include <string.h>
 
+#include "sb/bridge.h"
 #include "sb/law.h"
 #include "sb/mem.h"
 #include "sb/noise.h"
@@ -12,8 +13,12 @@ static double drawn[DRAWS][2];
 static int32_t label[DRAWS];
 static const double pi = 3.14159265358979323846;
 
-static const sb_law_options usual = {
-    .dimension = 2, .modes = 6, .radius = 5.0, .variance = 1.0, .correlation = 0.9};
+static const sb_law_options usual = {.dimension = 2,
+                                     .modes = 6,
+                                     .radius = 5.0,
+                                     .variance = 1.0,
+                                     .correlation = 0.9,
+                                     .bridge_variance = 1.0};
 
 /* Number of a law by its name; 0: there is none. */
 static int number_of(const char *want) {
@@ -176,14 +181,44 @@ static void test_shape(const sb_law *law) {
   tap_ok(worst < 1e-9, "%s: every draw is on its curve (%.1e)", law->name, worst);
 }
 
+/* The end of a bridge from N(0, I): moments of the plan over other starts; five standard errors. */
+static void test_end(const sb_law *law) {
+  enum { STARTS = 20000 };
+  static double x[STARTS][2], mean[STARTS][2], cov[STARTS][4];
+  const double part = 1. / DRAWS + 1. / STARTS;
+  double m[2] = {0}, c[4] = {0}, want[2] = {0}, all[4] = {0}, far = 0.0;
+  sb_noise_normals64(sb_noise_key(8, SB_FOR_TRUTH, 0, 0), 0, STARTS, 0, 2, x[0]);
+  sb_bridge_plan(law->bridge, 0, STARTS, x[0], mean[0], cov[0]);
+  for (int i = 0; i < 2; i++) {
+    for (int r = 0; r < STARTS; r++) want[i] += mean[r][i] / STARTS;
+    for (int r = 0; r < DRAWS; r++) m[i] += drawn[r][i] / DRAWS;
+  }
+  for (int i = 0; i < 4; i++) {
+    const int a = i / 2, b = i % 2;
+    for (int r = 0; r < STARTS; r++)
+      all[i] += (cov[r][i] + (mean[r][a] - want[a]) * (mean[r][b] - want[b])) / STARTS;
+    for (int r = 0; r < DRAWS; r++) c[i] += (drawn[r][a] - m[a]) * (drawn[r][b] - m[b]) / DRAWS;
+  }
+  for (int i = 0; i < 2; i++) far = fmax(far, fabs(m[i] - want[i]) / sqrt(all[3 * i] * part));
+  for (int i = 0; i < 4; i++)
+    far = fmax(far, fabs(c[i] - all[i]) / sqrt(3 * all[i / 2 * 3] * all[i % 2 * 3] * part));
+  tap_ok(far < 5, "%s: mean and covariance are those of the plan (%.1f standard errors)", law->name,
+         far);
+}
+
 static void test_law(const char *name, sb_law_options o) {
   sb_law *law = open_law(name, o);
   uint64_t key = sb_noise_key(7, SB_FOR_TRUTH, (uint32_t)number_of(name), 0);
   if (!law || !tap_ok(!sb_law_draw(law, key, 0, DRAWS, drawn[0], label), "%s: draws", name)) return;
-  test_moments(law);
-  test_labels(law);
+  if (law->bridge)
+    test_end(law);
+  else
+    test_moments(law), test_labels(law);
   test_pieces(law, key);
-  if (!law->mixture && strcmp(name, "pinwheel") != 0) test_shape(law);
+  if (law->bridge)
+    test_end(law);
+  else if (!law->mixture && strcmp(name, "pinwheel") != 0)
+    test_shape(law);
   sb_law_close(law);
 }
 

@@ -23,8 +23,12 @@ static inline int law_named(const char *name) {
 }
 
 static inline sb_law_options law_of(const char *name) {
-  return (sb_law_options){
-      .law = law_named(name), .dimension = 2, .modes = 6, .radius = 5, .variance = 1};
+  return (sb_law_options){.law = law_named(name),
+                          .dimension = 2,
+                          .modes = 6,
+                          .radius = 5,
+                          .variance = 1,
+                          .bridge_variance = 1};
 }
 
 static inline sb_data_options table_of(void) {
