@@ -30,7 +30,8 @@ static inline sb_data *sb_run_start(const sb_run *run) { return run->backward ? 
 static inline sb_data *sb_run_end(const sb_run *run) { return run->backward ? run->source : run->data; }
 /** Are exact fields known? Then method->legs, marginal and density serve SB_VIEW_CLOSED. */
 static inline int sb_run_known(const sb_run *run) {
-  return run->source ? run->bridge != NULL : run->data->mixture != NULL;
+  if (!run->source) return run->data->mixture != NULL;
+  return run->bridge && (!run->backward || sb_bridge_both(run->bridge));
 }
 /** How the first leg of a bridge begins, and the starting points of particles (for field.begin): fresh draws of the
  *  law at the start, or all rows of its table. */
@@ -78,7 +79,7 @@ typedef struct sb_method {
   const char *const *parts;      /**< learned parts in order of bits, NULL at the end                 */
   /** Sections of the deck that the method owns, pointing into state; returns their number (at most `most`). */
   int (*sections)(void *state, sb_section *out, int most);
-  /** Collective; after the data are there, before memory is predicted: what tables of keys cannot see. NULL: nothing. */
+  /** Collective; after the data are there, before memory is predicted: what tables of keys cannot see. NULL: none. */
   sb_status (*check)(sb_run *run);
   /** Bytes that one rank will allocate for networks and fields; before open. */
   int64_t (*bytes)(sb_run *run);
@@ -109,6 +110,9 @@ typedef struct sb_method {
   /** Network part `part` at a leg's time, for those who take the model elsewhere: out [n, width]; n 0: the width.
    *  SB_USE: this run has no such part. Local. NULL: none. */
   sb_status (*part)(sb_run *run, int part, double t, int64_t n, const double *x, double *out, int *width);
+  /** Of a bridge: moments of where paths end that begin at x [rows, d], in the run's direction: mean [rows, d], cov
+   *  [rows, d, d]. Local. NULL: not in closed form. */
+  sb_status (*plan)(sb_run *run, int64_t rows, const double *x, double *mean, double *cov);
   /** What draws follow; NULL: the law of the data. Collective. */
   sb_status (*target)(sb_run *run, sb_target *out);
   /** Turns positions x [n, d] at the end of the first leg into what is recorded of them. Local. */

@@ -60,6 +60,7 @@ typedef struct sb_judge_options {
   int64_t permutations; /**< of the energy test                                       */
   int64_t test_points;  /**< points on each side of the energy test                   */
   int errors;        /**< split the error into its parts (oracle needed)              */
+  int64_t conditions, condition_draws; /**< starts of a bridge whose ends are compared, draws of each for the floor */
   int64_t drift_points, drift_draws; /**< points and Monte-Carlo draws of the drift check */
 } sb_judge_options;
 extern const sb_key sb_judge_keys[];

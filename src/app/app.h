@@ -201,14 +201,15 @@ sb_status app_ours(app *a, sb_file *f, const char *const *ignored, int *yes);
 sb_status app_finished(app *a, const char *name, const char *const *ignored, int *yes);
 extern const char *const app_draw_ignores[];
 
-/* points.c: tables of points that a user gives: /x [rows, raw], finite numbers. Collective. */
+/* points.c: tables of points that a user gives: /x (or another table) [rows, raw], finite numbers.
+ * Collective. */
 typedef struct app_points {
-  const char *path; /* borrowed */
+  const char *path, *table; /* borrowed */
   sb_file *file;
   int64_t rows;
   int gaps; /* NaN is a number that is not known, not an error */
 } app_points;
-sb_status app_points_open(app *a, const char *path, app_points *out);
+sb_status app_points_open(app *a, const char *path, const char *table, app_points *out);
 sb_status app_points_read(app *a, const app_points *p, int64_t first, int64_t count, double *x);
 void app_points_close(app_points *p);
 

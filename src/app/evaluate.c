@@ -25,19 +25,14 @@ sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, d
   return m;
 }
 
-sb_status evaluation_read(evaluation *e, const char *path) {
+static sb_status read_table(evaluation *e, const app_points *p, double **out) {
   app *a = e->a;
-  app_points p;
   double *x = NULL;
-  SB_TRY(app_points_open(a, path, &p));
-  e->rows = p.rows;
-  e->share = sb_share_of(a->comm, p.rows);
   sb_status s = SB_NEW(&x, e->share.count * a->run.data->raw, "samples");
-  if (!s) s = SB_NEW(&e->sample, e->share.count * a->run.data->d, "samples");
+  if (!s) s = SB_NEW(out, e->share.count * a->run.data->d, "samples");
   s = sb_agree(a->comm, s);
-  if (!s) s = app_points_read(a, &p, e->share.first, e->share.count, x);
-  if (!s) sb_affine_forward(&a->run.data->map, e->share.count, x, e->sample);
-  app_points_close(&p);
+  if (!s) s = app_points_read(a, p, e->share.first, e->share.count, x);
+  if (!s) sb_affine_forward(&a->run.data->map, e->share.count, x, *out);
   sb_mem_free(x);
   return s;
 }
@@ -46,9 +41,33 @@ sb_points evaluation_points(const evaluation *e) {
   return (sb_points){e->rows, e->a->run.data->d, e->sample};
 }
 
+sb_status evaluation_read(evaluation *e, const char *path) {
+  app_points p;
+  SB_TRY(app_points_open(e->a, path, "/x", &p));
+  e->rows = p.rows;
+  e->share = sb_share_of(e->a->comm, p.rows);
+  sb_status s = read_table(e, &p, &e->sample);
+  app_points_close(&p);
+  if (s || !e->a->run.source) return s;
+  SB_TRY(app_points_open(e->a, path, "/start", &p));
+  if (p.rows != e->rows)
+    s = sb_fail(SB_USE, "%s: /start has %lld rows, /x %lld", path, (long long)p.rows,
+                (long long)e->rows);
+  if (!s) s = read_table(e, &p, &e->start);
+  app_points_close(&p);
+  return s;
+}
+
+void evaluation_free(evaluation *e) {
+  if (!e) return;
+  sb_mem_free(e->start);
+  sb_mem_free(e->sample);
+  sb_mem_free(e);
+}
+
 static sb_status judge(evaluation *e) {
   app *a = e->a;
-  sb_data *data = a->run.data;
+  sb_data *data = sb_run_end(&a->run);
   double *moments = NULL;
   SB_TRY_ALL(a->comm, SB_NEW(&moments, data->mixture ? data->d * (data->d + 1) : 0, "moments"));
   if (data->mixture) sb_mixture_moments(data->mixture, moments, moments + data->d);
@@ -117,6 +136,7 @@ sb_status evaluate_draws(evaluation *e) {
   SB_TRY(judge(e));
   SB_TRY(app_stop_here(a, "evaluating"));
   SB_TRY(evaluate_modes(e));
+  SB_TRY(evaluate_coupling(e));
   SB_TRY(app_stop_here(a, "evaluating"));
   return a->judge.errors && !e->foreign ? evaluate_drift(e) : SB_OK;
 }
@@ -144,7 +164,6 @@ sb_status app_evaluate(app *a) {
   if (!s) s = evaluate_draws(e);
   sb_timer_rest(SB_T_METRIC, began, all);
   if (!s) s = evaluation_report(e);
-  sb_mem_free(e->sample);
-  sb_mem_free(e);
+  evaluation_free(e);
   return s;
 }

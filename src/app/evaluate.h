@@ -15,6 +15,7 @@ typedef struct evaluation {
   double *sample; /* [share.count, d] network coordinates */
   int64_t rows;
   sb_share share;       /* of this rank */
+  double *start;        /* [share.count, d] where a bridge's draws began; NULL: no bridge */
   double error[ERRORS]; /* relative; NAN where not measured */
   int foreign;          /* samples of another program: nothing is known of what it learned from */
 } evaluation;
@@ -27,6 +28,7 @@ sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, d
 sb_points evaluation_points(const evaluation *e);
 /* Collective. /x of a file, in network coordinates. */
 sb_status evaluation_read(evaluation *e, const char *path);
+void evaluation_free(evaluation *e); /* accepts NULL */
 /* Collective. The table on the screen, report.json. */
 sb_status evaluation_report(evaluation *e);
 
@@ -38,6 +40,8 @@ sb_status evaluate_modes(
 sb_status evaluate_target(evaluation *e,
                           const sb_target *t); /* target.c: draws of another law than the data's:
                                                   moments against closed forms, calibration */
+sb_status evaluate_coupling(
+    evaluation *e); /* coupling.c: how the ends of a bridge belong together */
 sb_status evaluate_drift(
     evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
 

@@ -95,7 +95,6 @@ sb_status app_evaluate_samples(app *a) {
   sb_status s = work(e);
   sb_timer_rest(SB_T_METRIC, began, all);
   if (!s && !a->line.dry_run) s = evaluation_report(e);
-  sb_mem_free(e->sample);
-  sb_mem_free(e);
+  evaluation_free(e);
   return s;
 }

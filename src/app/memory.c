@@ -49,7 +49,8 @@ static double share_of(const app *a, int64_t n) {
 }
 
 static double evaluating(const app *a) {
-  const sb_data *data = a->run.data;
+  const sb_data *data = sb_run_end(&a->run);
+  const double n = (double)a->sample.n, d = data->d;
   const double share = share_of(a, a->sample.n), rows = share_of(a, data->total);
   double judged = 0, seconds = 0, modes = 0, oracle = 0;
   sb_judge_cost(&a->judge, data->d, a->comm->size, &judged, &seconds);
@@ -61,7 +62,10 @@ static double evaluating(const app *a) {
     modes = 8 * larger(share, rows) * (width + data->d);
     oracle = 8 * share_of(a, a->judge.draws) * data->d * 2;
   }
-  return 8 * share * data->d + larger(8 * share * data->raw, larger(judged, larger(modes, oracle)));
+  if (a->run.source) /* pairs of start and end, sampled and true */
+    oracle =
+        larger(oracle, 32 * share_of(a, (int64_t)larger(n, 1e5)) * d + 48 * d * d) + 8 * share * d;
+  return 8 * share * d + larger(8 * share * data->raw, larger(judged, larger(modes, oracle)));
 }
 
 static double draws(const app *a) {

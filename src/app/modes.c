@@ -76,7 +76,7 @@ static sb_status modes_of(const sb_comm *c, const sb_mixture *mix, sb_source fro
 
 sb_status evaluate_modes(evaluation *e) {
   app *a = e->a;
-  sb_data *data = a->run.data;
+  sb_data *data = sb_run_end(&a->run);
   const sb_mixture *mix = data->mixture;
   double *weight = NULL, *cov = NULL, value[4][2];
   if (!mix || mix->k < 2) return SB_OK;

@@ -35,7 +35,7 @@ sb_status app_start_check(app *a) {
     return sb_fail(SB_USE, "sample.start: %s needs --start FILE or record.start_file",
                    sb_deck_raw(a->deck, "sample.start"));
   if (a->sample.blend == 1) return sb_fail(SB_USE, "sample.blend: 0, or 2 and more points");
-  SB_TRY(app_points_open(a, path, &p));
+  SB_TRY(app_points_open(a, path, "/x", &p));
   sb_status s = SB_OK;
   if (p.rows < need)
     s = sb_fail(SB_USE, "%s: /x has %lld rows, sample.n = %lld particles start from %lld", path,
@@ -63,7 +63,7 @@ sb_status app_start_from(app *a, sb_particles *cloud) {
   app_points p;
   double *rows = NULL, *x = NULL;
   SB_TRY(app_start_check(a));
-  SB_TRY(app_points_open(a, a->record.start_file, &p));
+  SB_TRY(app_points_open(a, a->record.start_file, "/x", &p));
   p.gaps = app_starts_inpaint(a);
   sb_status s = SB_NEW(&rows, count * raw, "rows of starting points");
   if (!s) s = SB_NEW(&x, cloud->count * raw, "starting points");

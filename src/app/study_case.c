@@ -11,6 +11,7 @@
 
 typedef struct run {
   app *k;
+  evaluation *e;
   sb_queue *queue;
 } run;
 
@@ -55,21 +56,38 @@ static sb_status train(run *r) {
   return k->method->prepare ? k->method->prepare(&k->run) : SB_OK;
 }
 
-/* As through samples.h5: to raw coordinates and back. */
-static sb_status keep(app *k, const sb_particles *cloud, evaluation *e) {
+/* As through samples.h5: to raw coordinates and back; out [count, d]. */
+static sb_status through_file(app *k, const sb_particles *cloud, double **out) {
   const sb_affine *map = &k->run.data->map;
   double *raw = NULL;
-  e->rows = cloud->n;
-  e->share = (sb_share){cloud->first, cloud->count};
   sb_status s = SB_NEW(&raw, cloud->count * map->raw, "draws");
-  if (!s) s = SB_NEW(&e->sample, cloud->count * cloud->d, "draws");
+  if (!s) s = SB_NEW(out, cloud->count * cloud->d, "draws");
   s = sb_agree(k->comm, s);
   if (!s) {
     sb_affine_back(map, cloud->count, cloud->x, raw);
-    sb_affine_forward(map, cloud->count, raw, e->sample);
+    sb_affine_forward(map, cloud->count, raw, *out);
   }
   sb_mem_free(raw);
   return s;
+}
+
+static sb_status keep(app *k, const sb_particles *cloud, evaluation *e) {
+  e->rows = cloud->n;
+  e->share = (sb_share){cloud->first, cloud->count};
+  return through_file(k, cloud, &e->sample);
+}
+
+/* Where the draws of a bridge begin: watched at its first step. */
+static int at_start(void *self, int leg, const sb_leg *l, int64_t step) {
+  (void)self, (void)l;
+  return leg == 0 && step == 0;
+}
+
+static sb_status keep_start(void *self, int leg, const sb_leg *l, int64_t step, double t,
+                            const sb_particles *cloud) {
+  const run *r = self;
+  (void)leg, (void)l, (void)step, (void)t;
+  return through_file(r->k, cloud, &r->e->start);
 }
 
 static sb_status draw(run *r, evaluation *e) {
@@ -84,7 +102,8 @@ static sb_status draw(run *r, evaluation *e) {
   if (sb_leg_draws(&legs[n - 1]) > 1)
     return sb_fail(SB_USE, "sample.per_chain: a study takes one draw of each chain");
   SB_TRY(sb_particles_new(k->comm, k->sample.n, k->run.data->d, &cloud));
-  sb_status s = sb_sample_on(k->comm, legs, n, &cloud, NULL, 0, &hold);
+  const sb_observer start = {r, at_start, keep_start};
+  sb_status s = sb_sample_on(k->comm, legs, n, &cloud, &start, k->run.source != NULL, &hold);
   if (!s) s = keep(k, &cloud, e);
   sb_particles_free(&cloud);
   return s;
@@ -146,7 +165,7 @@ static sb_status settle(run *r, int64_t number, sb_status s, study_row *row) {
 sb_status study_case(const study_plan *p, int64_t number, sb_comm *team, sb_queue *queue,
                      study_row *row) {
   app k = {.steps_left = -1};
-  run r = {&k, queue};
+  run r = {.k = &k, .queue = queue};
   evaluation *e = NULL;
   const double began = sb_clock();
   study_row_begin(p, number, row);
@@ -156,13 +175,13 @@ sb_status study_case(const study_plan *p, int64_t number, sb_comm *team, sb_queu
   k.stop = p->a->stop;
   k.stop.heed = team->rank == 0;
   e->a = &k;
+  r.e = e;
   if (!s) s = job(&r, e);
   if (!s) s = fill(e, row);
   s = settle(&r, number, s, row);
   row->seconds = sb_clock() - began;
   row->ranks = team->size;
-  sb_mem_free(e->sample);
-  sb_mem_free(e);
+  evaluation_free(e);
   app_close(&k);
   return s;
 }

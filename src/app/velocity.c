@@ -71,6 +71,9 @@ static sb_status lay_grid(survey *s) {
   return SB_OK;
 }
 
+/* Is there a density beside the exact field? */
+static int dense(const sb_run *run) { return !run->source || sb_bridge_both(run->bridge); }
+
 static sb_status allocate(survey *s, int known) {
   const sb_data *data = s->a->run.data;
   const int64_t n = s->share.count, frames = s->times * s->legs;
@@ -79,7 +82,7 @@ static sb_status allocate(survey *s, int known) {
   SB_TRY(SB_NEW(&s->b, n * data->d, "drifts on a grid"));
   SB_TRY(SB_NEW(&s->learned, frames * n * 3, "fields on a grid"));
   if (known) SB_TRY(SB_NEW(&s->exact, frames * n * 3, "fields on a grid"));
-  if (known) SB_TRY(SB_NEW(&s->density, frames * n, "densities on a grid"));
+  if (known && dense(&s->a->run)) SB_TRY(SB_NEW(&s->density, frames * n, "densities on a grid"));
   SB_TRY(SB_NEW(&at, n * 3, "points of a grid"));
   sb_status status = SB_NEW(&x, data->raw, "point");
   if (!status) sb_grid_at(&s->grid, s->share.first, n, at);
@@ -138,9 +141,12 @@ static sb_status write_grid(survey *s, const sb_leg *legs) {
     const sb_grid_array arrays[] = {
         {"velocity", "x", "drift per unit time", 3, s->learned + k * n * 3},
         {"exact", "x", "exact drift of the known law", 3, s->exact + k * n * 3},
-        {"density", "1", "exact density of the law at this time", 1, s->density + k * n}};
+        {"density", "1", "exact density of the law at this time", 1,
+         s->density ? s->density + k * n : NULL}};
     status = sb_grid_add(f, k / s->times, time_of(s, k % s->times, &legs[k / s->times]), arrays,
-                         s->exact ? 3 : 1);
+                         s->density ? 3
+                         : s->exact ? 2
+                                    : 1);
   }
   const sb_status closed = sb_grid_close(f);
   return status ? status : closed;
@@ -159,7 +165,7 @@ static sb_status on_grid(app *a) {
   if (!status) status = look(&s, SB_VIEW_DECK, legs, s.learned);
   if (!status) status = app_stop_here(a, "computing fields");
   if (!status && known) status = look(&s, SB_VIEW_CLOSED, legs, s.exact);
-  if (!status && known) status = look_density(&s, legs);
+  if (!status && s.density) status = look_density(&s, legs);
   if (!status) status = write_grid(&s, legs);
   void *const blocks[] = {s.y, s.b, s.learned, s.exact, s.density};
   for (int i = 0; i < 5; i++) sb_mem_free(blocks[i]);
@@ -216,7 +222,7 @@ static sb_status read_times(visit *v, sb_file *f) {
 static sb_status read_points(visit *v) {
   app *a = v->a;
   app_points p;
-  SB_TRY(app_points_open(a, a->line.at, &p));
+  SB_TRY(app_points_open(a, a->line.at, "/x", &p));
   v->n = p.rows;
   v->share = sb_share_of(a->comm, v->n);
   sb_status s =

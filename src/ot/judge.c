@@ -33,6 +33,9 @@ const sb_key sb_judge_keys[] = {
     SB_BOOL(sb_judge_options, errors, "true", "error by time steps, estimation, Monte Carlo (known laws)"),
     SB_INT(sb_judge_options, drift_points, "2000", 1, 1e9, "", "points where drifts are compared with exact ones"),
     SB_INT(sb_judge_options, drift_draws, "4096", 1, 1e9, "", "Monte-Carlo draws of a drift there"),
+    SB_INT(sb_judge_options, conditions, "200", 0, 1e6, "",
+           "starts of a bridge whose ends are compared with exact ones; 0: none"),
+    SB_INT(sb_judge_options, condition_draws, "1000", 2, 1e6, "", "true draws from each of them, for the floor"),
     {0}};
 /* clang-format on */
 
