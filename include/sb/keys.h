@@ -5,8 +5,8 @@
  * A deck is YAML (libyaml), one document, at most 1 MiB. Nested mappings become dotted names
  * ("train.score.steps"); lists hold numbers. Every key must stand in a table; an unknown one ends
  * the run and the nearest known one is named. Only the section `about` is free: any texts, which
- * the used deck keeps; and `study.grid`, where names of keys stand with lists of values. Anchors, aliases and
- * tags are refused.
+ * the used deck keeps; and `study.grid` and `study.along`, where names of keys stand with lists of
+ * values. Anchors, aliases and tags are refused.
  *
  * Every rank calls these functions with the same bytes; none communicates. */
 #ifndef SB_KEYS_H
@@ -82,6 +82,9 @@ const char *sb_deck_raw(const sb_deck *deck, const char *name);
  *  the last. Value k of it as text. Keys of the grid are not bound; sb_deck_set tries them. */
 const char *sb_deck_grid_key(const sb_deck *deck, int i, int *values);
 const char *sb_deck_grid_value(const sb_deck *deck, int i, int k);
+/** The same of `study.along`: keys whose values go along with those of the first key of the grid. */
+const char *sb_deck_along_key(const sb_deck *deck, int i, int *values);
+const char *sb_deck_along_value(const sb_deck *deck, int i, int k);
 /** Fills the structs of all sections, defaults included. Unknown key, wrong type, out of range, not
  *  given: SB_USE with file and line; structs may then be half filled. May be called again, for
  *  instance with more sections. Tables must live as long as the deck; `sections` and structs need

@@ -1,7 +1,9 @@
 /* Where the error comes from: the drift with one part learned and the rest exact, with few draws,
  * with few steps. Known laws only.
  *
- * drift_rmse = (E|b - b*|^2 / E|b*|^2)^(1/2) over the exact law of X_t, b* the closed form. */
+ * drift_rmse = (E|b - b*|^2 / E|b*|^2)^(1/2) over the exact law of X_t, b* the closed form. For a
+ * part alone (drift_rmse_score) the difference is to the drift from exact parts and the same draws,
+ * so that the error of these draws is not in it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,8 @@ typedef struct probe {
   int leg;
   double t;
   sb_share share;
-  double *x, *b, *exact, *rows; /* [count, d] three times; [count, 2] squared error, squared size */
+  double *x, *b, *exact, *drawn; /* [count, d]; drawn: from exact parts and as many draws */
+  double *rows;                  /* [count, 2] squared error, squared size */
 } probe;
 
 static sb_status probe_open(evaluation *e, probe *p) {
@@ -28,6 +31,7 @@ static sb_status probe_open(evaluation *e, probe *p) {
   sb_status s = SB_NEW(&p->x, p->share.count * d, "points of the drift check");
   if (!s) s = SB_NEW(&p->b, p->share.count * d, "drifts");
   if (!s) s = SB_NEW(&p->exact, p->share.count * d, "exact drifts");
+  if (!s) s = SB_NEW(&p->drawn, p->share.count * d, "drifts from exact parts");
   if (!s) s = SB_NEW(&p->rows, p->share.count * 2, "errors of drifts");
   return sb_agree(e->a->comm, s);
 }
@@ -36,6 +40,7 @@ static void probe_close(probe *p) {
   sb_mem_free(p->x);
   sb_mem_free(p->b);
   sb_mem_free(p->exact);
+  sb_mem_free(p->drawn);
   sb_mem_free(p->rows);
 }
 
@@ -49,7 +54,7 @@ static sb_status drift(probe *p, sb_view view, double *out) {
                                          p->share.count, p->x, out));
 }
 
-static sb_status error_of(probe *p, sb_view view, double *out) {
+static sb_status error_of(probe *p, sb_view view, const double *from, double *out) {
   const app *a = p->e->a;
   const int d = a->run.data->d;
   double sum[2];
@@ -58,7 +63,7 @@ static sb_status error_of(probe *p, sb_view view, double *out) {
     double *row = p->rows + 2 * i;
     row[0] = row[1] = 0;
     for (int64_t j = i * d; j < (i + 1) * d; j++) {
-      row[0] += (p->b[j] - p->exact[j]) * (p->b[j] - p->exact[j]);
+      row[0] += (p->b[j] - from[j]) * (p->b[j] - from[j]);
       row[1] += p->exact[j] * p->exact[j];
     }
   }
@@ -67,13 +72,14 @@ static sb_status error_of(probe *p, sb_view view, double *out) {
   return SB_OK;
 }
 
-/* Measures a view, and notes it where it shows an error: in the table, and as the largest of its
- * kind. */
-static sb_status note(probe *p, sb_view view, const char *suffix, double *largest) {
+/* Measures how far a view is from a drift, and notes it where there is an error: in the table, and
+ * as the largest of its kind. */
+static sb_status note(probe *p, sb_view view, const double *from, const char *suffix,
+                      double *largest) {
   evaluation *e = p->e;
   char stage[16], name[48];
   double value;
-  SB_TRY(error_of(p, view, &value));
+  SB_TRY(error_of(p, view, from, &value));
   if (value < TINY) return SB_OK;
   snprintf(stage, sizeof stage, "%d", p->leg + 1);
   snprintf(name, sizeof name, "drift_rmse%s%s", *suffix ? "_" : "", suffix);
@@ -103,13 +109,14 @@ static sb_status look_at(probe *p) {
   SB_TRY_ALL(a->comm,
              a->method->marginal(&a->run, p->leg, p->t, key, p->share.first, p->share.count, p->x));
   SB_TRY(drift(p, SB_VIEW_CLOSED, p->exact));
-  if (have || a->method->prepare) SB_TRY(note(p, (sb_view){~0u, draws}, "", NULL));
+  if (have || a->method->prepare) SB_TRY(note(p, (sb_view){~0u, draws}, p->exact, "", NULL));
   if (!parts) return SB_OK;
+  SB_TRY(drift(p, (sb_view){all, draws}, p->drawn));
   for (int i = 0; i < parts; i++)
     if (have >> i & 1)
-      SB_TRY(note(p, (sb_view){all & ~(1u << i), draws}, a->method->parts[i],
+      SB_TRY(note(p, (sb_view){all & ~(1u << i), draws}, p->drawn, a->method->parts[i],
                   &e->error[ERROR_SCORE + i]));
-  return note(p, (sb_view){all, 0}, "monte_carlo", &e->error[ERROR_MONTE_CARLO]);
+  return note(p, (sb_view){all, 0}, p->exact, "monte_carlo", &e->error[ERROR_MONTE_CARLO]);
 }
 
 /* The oracle's fields sampled with this deck's steps: what is left is the error of the time step.

@@ -1,8 +1,9 @@
 /* What the files of the command study know of each other.
  *
  * A study is a grid of points, each run `study.replicates` times: case = point * replicates +
- * replicate. The last key of the grid turns fastest. Results are rows of study.h5, in the order of
- * the cases; where they came from, and in which order, does not show. */
+ * replicate. The last key of the grid turns fastest; keys of study.along turn with the first.
+ * Results are rows of study.h5, in the order of the cases; where they came from, and in which
+ * order, does not show. */
 #ifndef SB_STUDY_H
 #define SB_STUDY_H
 #include "app.h"
@@ -23,7 +24,7 @@ typedef struct study_axis {
 
 typedef struct study_plan {
   const app *a;
-  int axes;
+  int axes, along; /* along: keys that go with the first axis */
   study_axis axis[STUDY_AXES];
   int64_t points, replicates, cases;
   char *title; /* the used deck without what does not touch results */

@@ -12,15 +12,16 @@ static int is_number(const char *text) {
   return isfinite(strtod(text, &end)) && *text && !*end;
 }
 
-/* Keys that belong to the study as a whole. */
-static sb_status check_key(const char *key) {
+/* Keys that belong to the study as a whole. `where`: grid or along. */
+static sb_status check_key(const char *where, const char *key) {
   if (!strcmp(key, "seed"))
     return sb_fail(SB_USE,
-                   "study.grid.seed: replicates have seeds of their own; see "
-                   "study.replicates");
+                   "study.%s.seed: replicates have seeds of their own; see "
+                   "study.replicates",
+                   where);
   if (!strcmp(key, "output") || !strncmp(key, "study.", 6) || !strncmp(key, "about.", 6) ||
       !strcmp(key, "preset"))
-    return sb_fail(SB_USE, "study.grid.%s: this key is that of the whole study", key);
+    return sb_fail(SB_USE, "study.%s.%s: this key is that of the whole study", where, key);
   return SB_OK;
 }
 
@@ -31,7 +32,7 @@ static sb_status read_axes(study_plan *p) {
   p->points = 1;
   for (; (key = sb_deck_grid_key(deck, p->axes, &values)); p->axes++) {
     if (p->axes == STUDY_AXES) return sb_fail(SB_USE, "study.grid: more than %d keys", STUDY_AXES);
-    SB_TRY(check_key(key));
+    SB_TRY(check_key("grid", key));
     if (values == 0)
       return sb_fail(SB_USE, "study.grid.%s: no values, so the study has no cases", key);
     if (values > STUDY_VALUES)
@@ -51,6 +52,28 @@ static sb_status read_axes(study_plan *p) {
       return sb_fail(SB_USE, "study.grid: more than 10 million cases");
   }
   p->cases = p->points * p->replicates;
+  return SB_OK;
+}
+
+/* Keys that go along with the first of the grid: as many values, no key twice. */
+static sb_status read_along(study_plan *p) {
+  const sb_deck *deck = p->a->deck;
+  const char *key;
+  int values;
+  for (; (key = sb_deck_along_key(deck, p->along, &values)); p->along++) {
+    if (p->along == STUDY_AXES)
+      return sb_fail(SB_USE, "study.along: more than %d keys", STUDY_AXES);
+    SB_TRY(check_key("along", key));
+    if (p->axes == 0)
+      return sb_fail(SB_USE, "study.along.%s: there is no study.grid that it could go along with",
+                     key);
+    if (values != p->axis[0].values)
+      return sb_fail(SB_USE, "study.along.%s: %d values, but %s, which it goes along with, has %d",
+                     key, values, p->axis[0].key, p->axis[0].values);
+    for (int i = 0; i < p->axes; i++)
+      if (!strcmp(key, p->axis[i].key))
+        return sb_fail(SB_USE, "study.along.%s: this key is in study.grid, too", key);
+  }
   return SB_OK;
 }
 
@@ -89,18 +112,24 @@ static sb_status deck_with(const study_plan *p, const char *const *more, int n, 
   return app_deck_of(out, p->a->source, (int64_t)strlen(p->a->source), p->a->line.input);
 }
 
+/* Room for one assignment of a case. */
+typedef char text[320];
+
 sb_status study_deck(const study_plan *p, int64_t number, app *out) {
-  char text[STUDY_AXES + 1][320];
-  const char *more[STUDY_AXES + 1];
+  text set[2 * STUDY_AXES + 1];
+  const char *more[2 * STUDY_AXES + 1];
   const int64_t point = number / p->replicates;
-  for (int i = 0; i < p->axes; i++) {
-    SB_TRY(assignment(p->axis[i].key, study_value(p, i, point), text[i], 320));
-    more[i] = text[i];
-  }
-  snprintf(text[p->axes], 320, "seed=%lld",
+  const int first = p->axes ? (int)(point / (p->points / p->axis[0].values)) : 0;
+  int n = 0, values;
+  for (int i = 0; i < p->axes; i++, n++)
+    SB_TRY(assignment(p->axis[i].key, study_value(p, i, point), set[n], sizeof set[n]));
+  for (int i = 0; i < p->along; i++, n++)
+    SB_TRY(assignment(sb_deck_along_key(p->a->deck, i, &values),
+                      sb_deck_along_value(p->a->deck, i, first), set[n], sizeof set[n]));
+  snprintf(set[n++], sizeof *set, "seed=%lld",
            (long long)(p->a->options.seed + number % p->replicates));
-  more[p->axes] = text[p->axes];
-  const sb_status s = deck_with(p, more, p->axes + 1, out);
+  for (int i = 0; i < n; i++) more[i] = set[i];
+  const sb_status s = deck_with(p, more, n, out);
   out->line.sets = p->a->line.sets; /* the texts end here */
   return s;
 }
@@ -146,6 +175,7 @@ sb_status study_plan_open(const app *a, study_plan *out) {
   if (!a->source) return sb_fail(SB_USE, "%s: a study needs a deck", a->line.input);
   *out = (study_plan){.a = a, .replicates = a->study.replicates};
   SB_TRY(read_axes(out));
+  SB_TRY(read_along(out));
   SB_TRY(try_points(out));
   return name_study(out);
 }

@@ -120,30 +120,48 @@ const char *sb_deck_raw(const sb_deck *deck, const char *name) {
 /* --- The grid of a study
  * -------------------------------------------------------------------------------- */
 
-bool sb_deck_in_grid(const char *name) {
-  const size_t n = strlen(SB_DECK_GRID);
-  return !strncmp(name, SB_DECK_GRID, n) && (name[n] == '.' || name[n] == '\0');
+static size_t is_below(const char *name, const char *top) {
+  const size_t n = strlen(top);
+  return !strncmp(name, top, n) && (name[n] == '.' || name[n] == '\0') ? n : 0;
 }
 
-static const sb_entry *grid_entry(const sb_deck *deck, int i) {
+size_t sb_deck_in_grid(const char *name) {
+  const size_t n = is_below(name, SB_DECK_GRID);
+  return n ? n : is_below(name, SB_DECK_ALONG);
+}
+
+static const sb_entry *listed(const sb_deck *deck, const char *top, int i) {
   for (const sb_entry *e = deck->entries; e; e = e->next)
-    if (sb_deck_in_grid(e->name) && e->name[strlen(SB_DECK_GRID)] && e->kind != SB_ENTRY_MAPPING &&
-        i-- == 0)
+    if (is_below(e->name, top) && e->name[strlen(top)] && e->kind != SB_ENTRY_MAPPING && i-- == 0)
       return e;
   return NULL;
 }
 
-const char *sb_deck_grid_key(const sb_deck *deck, int i, int *values) {
-  const sb_entry *e = grid_entry(deck, i);
+static const char *key_of(const sb_entry *e, int *values) {
   *values = e ? e->words : 0;
-  return e ? e->name + strlen(SB_DECK_GRID ".") : NULL;
+  return e ? e->name + sb_deck_in_grid(e->name) + 1 : NULL;
 }
 
-const char *sb_deck_grid_value(const sb_deck *deck, int i, int k) {
-  const sb_entry *e = grid_entry(deck, i);
+static const char *value_of(const sb_entry *e, int k) {
   const sb_word *w = e ? e->first : NULL;
   while (w && k-- > 0) w = w->next;
   return w ? w->text : NULL;
+}
+
+const char *sb_deck_grid_key(const sb_deck *deck, int i, int *values) {
+  return key_of(listed(deck, SB_DECK_GRID, i), values);
+}
+
+const char *sb_deck_grid_value(const sb_deck *deck, int i, int k) {
+  return value_of(listed(deck, SB_DECK_GRID, i), k);
+}
+
+const char *sb_deck_along_key(const sb_deck *deck, int i, int *values) {
+  return key_of(listed(deck, SB_DECK_ALONG, i), values);
+}
+
+const char *sb_deck_along_value(const sb_deck *deck, int i, int k) {
+  return value_of(listed(deck, SB_DECK_ALONG, i), k);
 }
 
 void sb_deck_free(sb_deck *deck) {

@@ -6,12 +6,14 @@
 
 #include "sb/keys.h"
 
-#define SB_DECK_BYTES   (1 << 20)    /* of a deck                        */
-#define SB_DECK_ENTRIES 4096         /* keys and sections in a deck      */
-#define SB_DECK_DEPTH   16           /* levels of mappings and lists     */
-#define SB_DECK_NAME    128          /* of a dotted name, with its 0     */
-#define SB_DECK_SHOWN   64           /* of a value quoted in a message   */
-#define SB_DECK_GRID    "study.grid" /* below it stand keys of any section, with lists of values */
+#define SB_DECK_BYTES   (1 << 20) /* of a deck                        */
+#define SB_DECK_ENTRIES 4096      /* keys and sections in a deck      */
+#define SB_DECK_DEPTH   16        /* levels of mappings and lists     */
+#define SB_DECK_NAME    128       /* of a dotted name, with its 0     */
+#define SB_DECK_SHOWN   64        /* of a value quoted in a message   */
+/* Below them stand keys of any section, with lists of values. */
+#define SB_DECK_GRID  "study.grid"
+#define SB_DECK_ALONG "study.along"
 
 /* A scalar, or an element of a list. */
 typedef struct sb_word {
@@ -72,8 +74,9 @@ struct sb_deck {
 sb_status sb_deck_hold(sb_deck *deck, size_t bytes, void *out);
 sb_status sb_deck_copy(sb_deck *deck, const char *text, size_t length, char **out);
 sb_entry *sb_entry_find(sb_entry *list, const char *name);
-/* Is this the name of the grid, or one below it? */
-bool sb_deck_in_grid(const char *name);
+/* Length of the name of the grid, or of what goes along with it, where this is that name or one
+ * below it; else 0. */
+size_t sb_deck_in_grid(const char *name);
 /* SB_USE with "source:line: ...", or "source: ..." for line 0. */
 sb_status sb_deck_fail(const char *source, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

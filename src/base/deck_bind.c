@@ -132,13 +132,13 @@ static sb_status check_about(const sb_entry *e) {
 
 /* Below the grid of a study stand names of keys, which are checked when they are set. */
 static sb_status check_grid(const sb_entry *e) {
-  const bool top = !e->name[strlen(SB_DECK_GRID)];
+  const bool top = !e->name[sb_deck_in_grid(e->name)];
   if (e->kind == SB_ENTRY_MAPPING) return SB_OK;
   if (top && e->kind == SB_ENTRY_WORD && sb_word_empty(e->first)) return SB_OK;
   if (top || (e->kind == SB_ENTRY_WORD && sb_word_empty(e->first)))
     return sb_deck_fail(e->source, e->line,
-                        "'%s': keys with their values stand below " SB_DECK_GRID
-                        ", as in `grid: {data.n: [500, 1000]}`",
+                        "'%s': keys with their values stand below it, as in `grid: {data.n: [500, "
+                        "1000]}`",
                         e->name);
   return SB_OK;
 }

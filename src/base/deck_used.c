@@ -171,16 +171,18 @@ static void print_grid_value(page *p, const char *value) {
     print_quoted(p, value);
 }
 
-/* The grid stands with the other keys of its section. */
-static void print_grid(page *p, const sb_deck *deck) {
+/* Keys with lists of values: the grid of a study, or what goes along with it. */
+static void print_lists(page *p, const sb_deck *deck, const char *top,
+                        const char *(*key_at)(const sb_deck *, int, int *),
+                        const char *(*value_at)(const sb_deck *, int, int)) {
   const char *key, *value;
   int values, keys = 0;
-  for (; (key = sb_deck_grid_key(deck, keys, &values)); keys++) {
-    if (keys == 0) print(p, "  grid:\n");
+  for (; (key = key_at(deck, keys, &values)); keys++) {
+    if (keys == 0) print(p, top);
     indent(p, 2);
     print(p, key);
     print(p, ": [");
-    for (int k = 0; (value = sb_deck_grid_value(deck, keys, k)); k++) {
+    for (int k = 0; (value = value_at(deck, keys, k)); k++) {
       if (k > 0 && p->column + (int)strlen(value) + 4 > WIDTH) {
         print(p, ",\n");
         indent(p, 3);
@@ -190,6 +192,12 @@ static void print_grid(page *p, const sb_deck *deck) {
     }
     print(p, "]\n");
   }
+}
+
+/* They stand with the other keys of their section. */
+static void print_grid(page *p, const sb_deck *deck) {
+  print_lists(p, deck, "  grid:\n", sb_deck_grid_key, sb_deck_grid_value);
+  print_lists(p, deck, "  along:\n", sb_deck_along_key, sb_deck_along_value);
 }
 
 static void print_deck(page *p, const sb_deck *deck) {

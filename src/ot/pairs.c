@@ -79,7 +79,7 @@ sb_status sb_pair_mean(const sb_comm *c, sb_points a, const sb_points *b, double
 }
 
 sb_status sb_energy_distance(const sb_comm *c, sb_points a, sb_points b, double *value) {
-  double ab, aa, bb;
+  double ab = 0, aa = 0, bb = 0;
   SB_TRY(sb_pair_mean(c, a, &b, 0, &ab));
   SB_TRY(sb_pair_mean(c, a, NULL, 0, &aa));
   SB_TRY(sb_pair_mean(c, b, NULL, 0, &bb));
@@ -89,7 +89,7 @@ sb_status sb_energy_distance(const sb_comm *c, sb_points a, sb_points b, double 
 
 sb_status sb_mmd(const sb_comm *c, sb_points a, sb_points b, double h, double *value) {
   if (!(h > 0)) return sb_fail(SB_USE, "maximum mean discrepancy: bandwidth %g is not positive", h);
-  double ab, aa, bb;
+  double ab = 0, aa = 0, bb = 0;
   SB_TRY(sb_pair_mean(c, a, &b, h, &ab));
   SB_TRY(sb_pair_mean(c, a, NULL, h, &aa));
   SB_TRY(sb_pair_mean(c, b, NULL, h, &bb));

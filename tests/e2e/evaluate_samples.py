@@ -93,5 +93,13 @@ for what, words, word in (
 ):
     run = sbridge(here, "evaluate", *words, "--set", "output=bad")
     ok(run.status == 1 and len(run.lines) == 1 and word in run.err, what, run)
+for what, y, word in (
+    ("truth that is not finite", holes, "row 4, column 1"),
+    ("one true point", np.ones((1, 3)), "one row"),
+    ("truth of another dimension", np.ones((9, 2)), "columns"),
+):
+    words = ["--samples", "near.h5", "--truth", table("truth.h5", y), "--set", "output=bad"]
+    run = sbridge(here, "evaluate", *words, ranks=2)
+    ok(run.status == 1 and len(run.lines) == 1 and word in run.err, what, run)
 ok(not (here / "bad").exists(), "nothing was written")
 done()

@@ -181,6 +181,18 @@ if ok(ours(run), "words in the grid, and a file read by teams", run):
     with h5py.File(words / "out/study.h5") as f:
         ok(list(f["grid/net.activation"][:4]) == [b"silu"] * 2 + [b"relu"] * 2, "words stand in the file")
 
+# --- Keys that go along with the first of the grid ---
+along = place("along", DECK.replace(", sample: {draws: [2, 8, 5]}}", "}, along: {sample.draws: [2, 5]}"))
+run = sbridge(along, "study", "s.yml", ranks=2)
+if ok(ours(run) and run.out.count("case ") == 4, "keys that go along", run):
+    with h5py.File(whole / "out/study.h5") as f, h5py.File(along / "out/study.h5") as g:
+        cases = [grid.index((n, draws, r)) for n, draws in ((300, 2), (600, 5)) for r in (0, 1)]
+        good = np.array_equal(f["metric/value"][:][cases], g["metric/value"][:], equal_nan=True)
+        ok(good and list(g["grid"]) == ["data.n"], "each case is that of the whole grid")
+(along / "used.yml").write_bytes((along / "out/used.yml").read_bytes())
+run = sbridge(along, "study", "used.yml", "--resume")
+ok(ours(run) and "4 cases are there already" in run.out, "used.yml has them", run)
+
 # --- Mistakes ---
 bad = place("bad")
 (bad / "other.yml").write_text(DECK.replace("draws: 5", "draws: 6"))
@@ -193,6 +205,12 @@ mistakes = {
     "a value out of range": (DECK.replace("300, 600", "300, -6"), [], "data.n"),
     "no values": (DECK.replace("300, 600", ""), [], "no cases"),
     "a value twice": (DECK.replace("300, 600", "300, 300"), [], "twice"),
+    "along without a grid": (TINY.read_text() + "\nstudy: {along: {data.n: [300]}}\n", [], "no study.grid"),
+    "along of another length": (DECK.replace("}}}", "}}, along: {train.rate: [1, 2, 3]}}"), [], "data.n, which"),
+    "along and in the grid": (DECK.replace("}}}", "}}, along: {sample.draws: [1, 2]}}"), [], "in study.grid, too"),
+    "an unknown key along": (DECK.replace("}}}", "}}, along: {train.rat: [1, 2]}}"), [], "train.rat"),
+    "a seed along": (DECK.replace("}}}", "}}, along: {seed: [1, 2]}}"), [], "study.along.seed"),
+    "along without values": (DECK.replace("}}}", "}}, along: {train.rate: }}"), [], "stand below it"),
     "a key of the whole study": (DECK.replace("data.n: [", "seed: ["), [], "study.grid.seed"),
     "more teams than cases": (ONE, [], "3 teams for 1 cases"),
     "more ranks for a case than there are": (DECK, ["--set", "study.ranks_per_case=4"], "4 ranks for each case"),
