@@ -25,10 +25,12 @@ COMMANDS = {
     "evaluate": ["evaluate", "tiny.yml", "--overwrite"],
     "train of a table": ["train", "table.yml", "--overwrite"],
     "evaluate of a table": ["evaluate", "table.yml", "--overwrite"],
+    "study": ["study", "study.yml", "--overwrite"],
     "info": ["info", "out/checkpoint.h5", "--verify"],
+    "info of a study": ["info", "study/study.h5", "--verify"],
 }
 
-STRIDE = {"evaluate": 5, "evaluate of a table": 5}  # their many allocations: one in five
+STRIDE = {"evaluate": 5, "evaluate of a table": 5, "study": 20}  # of many allocations not every one
 
 numbers = np.random.default_rng(1)
 whole = folder("whole")
@@ -38,6 +40,9 @@ with h5py.File(whole / "table.h5", "w") as f:
     f["x"] = numbers.normal(size=(700, 5)) @ numbers.normal(size=(5, 5))
 with h5py.File(whole / "points.h5", "w") as f:
     f["x"], f["t"] = numbers.normal(size=(500, 2)), np.repeat([0.1, 0.5, 0.6, 0.9, 0], 100)
+study = "\nstudy: {replicates: 3, grid: {data.n: [200]}}\n"
+(whole / "study.yml").write_text(TINY.read_text().replace("output: out", "output: study") + study)
+ok(sbridge(whole, "study", "study.yml", ranks=RANKS).status == 0, "a study")
 for deck in "tiny.yml", "table.yml":
     ok(sbridge(whole, "run", deck, ranks=RANKS).status == 0, f"a run of {deck}")
 stopped = sbridge(whole, "train", "tiny.yml", "--set=output=half", "--stop-after", "9", ranks=RANKS)

@@ -30,7 +30,6 @@ given() { # what qsub printed: a number, with or without a server
   job=$(qsub "$@" 2>"$SCRATCH/submit" | sed 's/\..*//')
   [ -n "$job" ] || cat "$SCRATCH/submit"
 }
-out() { cat ./*"$1"* 2>/dev/null; }
 
 in_folder whole
 run="--set train.score.steps=200 --set checkpoint.every=50"
