@@ -14,6 +14,7 @@
 #ifndef SB_SCALING_H
 #define SB_SCALING_H
 #include "sb/comm.h"
+#include "sb/dist.h"
 #include "sb/kernel.h"
 
 /** The points that a kernel stands on: row i is x[row[i]] (row NULL: x[i]) of a table [.., width]. Borrowed. */
@@ -29,8 +30,9 @@ typedef struct sb_centres {
   const double *rho;     /**< [n] relative widths; NULL for SB_WIDTH_ONE       */
 } sb_centres;
 
-/** The matrix: never there, or own rows kept. Products in float are always on the fly. */
-typedef enum sb_storage { SB_STORE_FLY, SB_STORE_ROWS } sb_storage;
+/** The matrix: never there; own rows kept; kept by blocks of ScaLAPACK (sb/dist.h), whose products are reproducible to
+ *  1e-10 on any number of ranks, not to the bit. Products in float are always on the fly. */
+typedef enum sb_storage { SB_STORE_FLY, SB_STORE_ROWS, SB_STORE_CYCLIC } sb_storage;
 typedef enum sb_precision { SB_MIXED, SB_DOUBLE, SB_FLOAT } sb_precision;
 
 /** k as an operator. */
@@ -39,9 +41,14 @@ typedef struct sb_gram sb_gram;
 sb_status sb_gram_open(const sb_comm *c, const sb_centres *k, int storage, sb_gram **out);
 /** Accepts NULL. */
 void sb_gram_close(sb_gram *g);
-/** Local. own [count] = rows of k v of this rank's share of n; v [n], in float to
+/** Collective with SB_STORE_CYCLIC, else local. own [count] = rows of k v of this rank's share of n; v [n], in float to
  *  about 1e-6. The sums of a row run over the columns in order. */
 sb_status sb_gram_times(sb_gram *g, const double *v, int in_float, double *own);
+/** Local. The same for `width` vectors at once, v [n, width], own [count, width]: always on the fly, in double, in the
+ *  time of few single ones. */
+sb_status sb_gram_times_many(sb_gram *g, int width, const double *v, double *own);
+/** Collective. Entries v_i k(x_i, x_j) v_j of a matrix by blocks; v [n], NULL: 1. */
+sb_status sb_gram_fill(const sb_centres *k, const double *v, sb_dist *matrix);
 /** Bytes of the fullest of so many ranks, and seconds of a product of it on the fly, by one tile of rows. Not
  *  collective. */
 double sb_gram_bytes(int ranks, int64_t n, int d, int storage);

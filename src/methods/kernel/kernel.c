@@ -25,10 +25,11 @@ static const sb_key kernel_keys[] = {
   SB_REAL(kernel_options, power, "-0.5", -4, 0, "", "rho: kernel density to this power, mean 1 over the data"),
   SB_CHOICE(kernel_options, weights, "bridge", "bridge|density",
     "of averages: the scaling of the bridge, or none: a kernel density, whose averages move twice as far"),
-  SB_CHOICE(kernel_options, storage, "fly", "fly|rows",
-    "the matrix of the scaling: computed anew in each product, or kept, 8 n^2 bytes over all ranks; the same bits"),
+  SB_CHOICE(kernel_options, storage, "fly", "fly|rows|cyclic",
+    "the matrix of the scaling: computed anew in each product, or kept, 8 n^2 bytes over all ranks; the same bits; "
+    "cyclic: kept by blocks of ScaLAPACK, reproducible to 1e-10 on any number of ranks, not to the bit"),
   SB_CHOICE(kernel_options, precision, "mixed", "mixed|double|float",
-    "of the scaling: float first and double to the end; double; float alone, for tolerances of 1e-6 and more"),
+    "of the scaling: float first and double to the end; double; float alone, for tolerances of 1e-7 and more"),
   SB_REAL(kernel_options, tolerance, "1e-10", 1e-14, 1, "", "residual at which the scaling has converged"),
   SB_INT(kernel_options, iterations, "200", 1, 1e6, "", "products with the matrix at most"),
   {0}};

@@ -133,6 +133,11 @@ static sb_status scale(engine *e) {
   const kernel_options *o = &e->options;
   const sb_scaling_options how = {o->storage, o->precision, o->tolerance, o->iterations};
   double seconds = 0;
+  if (o->storage == SB_STORE_CYCLIC)
+    sb_warn(
+        "kernel.storage: cyclic: products by ScaLAPACK are the same to 1e-10 on any number of "
+        "ranks, "
+        "not to the bit; fly and rows are");
   e->found[1] = 0, e->found[2] = SB_SCALE_CONVERGED, e->residual = 0;
   for (int i = 0; i < e->heads; i++) {
     sb_scaling_result r;
