@@ -1,6 +1,6 @@
 /* layer: ot */
-/** Leading eigenpairs of the bistochastic matrix P_ij = v_i k(x_i, x_j) v_j of a scaled kernel (sb/scaling.h). The
- *  eigenvectors are the diffusion-map coordinates of the points, the eigenvalues lambda what a step of the chain on them
+/** Leading eigenpairs of the bistochastic matrix P_ij = v_i k(x_i, x_j) v_j of a scaled kernel (sb/scaling.h). Their
+ *  vectors are the diffusion-map coordinates of the points, the eigenvalues lambda what a step of the chain on them
  *  leaves of each: relaxation times -1 / log lambda steps. */
 #ifndef SB_SPECTRUM_H
 #define SB_SPECTRUM_H
