@@ -6,6 +6,8 @@
 #define SB_METHOD_H
 #include "sb/checkpoint.h"
 #include "sb/data.h"
+#include "sb/recorder.h"
+#include "sb/report.h"
 #include "sb/noise.h"
 #include "sb/sampler.h"
 #include "sb/train.h"
@@ -60,6 +62,8 @@ typedef struct sb_target {
   const double *truth;     /**< [cases, d] what the draws of each case stand for; NULL: there is but one case */
   int64_t cases;           /**< chain i is of case i mod cases                                                */
   int64_t per_chain;       /**< draws of a chain                                                              */
+  const double *chain_mean, *chain_cov; /**< moments [d], [d, d] of what the sampler draws of infinitely many training
+                                             rows, its step included; NULL where they are not known             */
 } sb_target;
 
 /** A named set of values for keys that the deck leaves out. */
@@ -121,6 +125,10 @@ typedef struct sb_method {
    *  in a row come from the same rows. Called again when a run goes on: the cloud then only tells the rows. NULL: the
    *  rows are the starting points. */
   sb_status (*started)(sb_run *run, int64_t group, sb_particles *cloud);
+  /** Collective. Files of the method's own, after training: NAME.h5 in a directory. NULL: none. */
+  sb_status (*leave)(sb_run *run, const char *directory, const sb_projection *projection, const char *parent);
+  /** Collective. Metrics of the method's own, at most `most`, for the report. NULL: none. */
+  sb_status (*metrics)(sb_run *run, sb_metric *out, int most, int *n);
   /** Collective. Says what the last sampling showed (effective sample size …). */
   sb_status (*remark)(sb_run *run);
 } sb_method;

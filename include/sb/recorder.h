@@ -35,7 +35,8 @@ typedef struct sb_table {
   const double *x;        /**< [count, d] this rank's rows (sb_share_of n), raw    */
   const int32_t *label;   /**< [count] or NULL                                     */
   const char *meaning;    /**< of x                                                */
-  const sb_column *extra; /**< further datasets of any length; not shown by XDMF   */
+  const sb_column *extra; /**< further datasets of any length; XDMF shows those of
+                             one number a point                                  */
   int extras;
   const int64_t *image; /**< attribute `image` of the file, [image_rank]: rows,
                              columns(, channels); or NULL                        */

@@ -87,15 +87,16 @@ static sb_status judge(evaluation *e) {
   return s;
 }
 
-static const char *const files[] = {"checkpoint.h5", "samples.h5", "trajectories.h5", "velocity.h5",
-                                    "history.csv",   "timing.csv", "used.yml"};
+static const char *const files[] = {"checkpoint.h5", "samples.h5",   "trajectories.h5",
+                                    "velocity.h5",   "diffusion.h5", "history.csv",
+                                    "timing.csv",    "used.yml"};
 
 sb_status evaluation_report(evaluation *e) {
   app *a = e->a;
   const char *present[8];
   char path[1024];
   int n = 0;
-  for (int i = 0; i < 7 && !e->foreign; i++) {
+  for (int i = 0; i < 8 && !e->foreign; i++) {
     SB_TRY(app_path(a, files[i], path, sizeof path));
     if (sb_path_exists(a->comm, path)) present[n++] = files[i];
   }
@@ -122,8 +123,18 @@ sb_status evaluation_report(evaluation *e) {
 static sb_status complete(app *a, int *yes) {
   *yes = 0;
   if (a->line.resume == RESUME_NEVER) return SB_OK;
-  SB_TRY(sb_report_stands(a->comm, a->options.output, a->used, files, 4, yes));
+  SB_TRY(sb_report_stands(a->comm, a->options.output, a->used, files, 5, yes));
   if (*yes) sb_say("the report is complete: %s/report.json\n", a->options.output);
+  return SB_OK;
+}
+
+/* Those of the method. */
+static sb_status own_metrics(evaluation *e) {
+  app *a = e->a;
+  int n = 0;
+  if (e->foreign || !a->method->metrics) return SB_OK;
+  SB_TRY(a->method->metrics(&a->run, e->metric + e->n, EVALUATION_MOST - e->n, &n));
+  e->n += n;
   return SB_OK;
 }
 
@@ -132,8 +143,13 @@ sb_status evaluate_draws(evaluation *e) {
   sb_target target = {0};
   for (int i = 0; i < ERRORS; i++) e->error[i] = NAN;
   if (!e->foreign && a->method->target) SB_TRY(a->method->target(&a->run, &target));
-  if (target.other) return evaluate_target(e, &target);
+  if (target.other) {
+    SB_TRY(evaluate_target(e, &target));
+    return own_metrics(e);
+  }
   SB_TRY(judge(e));
+  if (target.chain_cov) SB_TRY(evaluate_moments(e, &target));
+  SB_TRY(own_metrics(e));
   SB_TRY(app_stop_here(a, "evaluating"));
   SB_TRY(evaluate_modes(e));
   SB_TRY(evaluate_coupling(e));

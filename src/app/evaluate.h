@@ -42,6 +42,9 @@ sb_status evaluate_target(evaluation *e,
                                                   moments against closed forms, calibration */
 sb_status evaluate_coupling(
     evaluation *e); /* coupling.c: how the ends of a bridge belong together */
+sb_status evaluate_moments(evaluation *e,
+                           const sb_target *t); /* target.c: moments, beside those that the
+                                                   sampler keeps where they are known */
 sb_status evaluate_drift(
     evaluation *e); /* drift.c: errors of the drift and of the time step against the oracle */
 

@@ -38,30 +38,70 @@ static sb_status to_raw(const sb_data *data, const double *mean, const double *c
   return s;
 }
 
-static void list_moment(evaluation *e, const char *what, int k, double value, double error,
-                        const double *exact) {
+static void list_moment(evaluation *e, const char *kind, const char *what, int k, double value,
+                        double error, const double *exact) {
   char name[48];
-  snprintf(name, sizeof name, "%s_%d", what, k);
+  snprintf(name, sizeof name, "%s%s_%d", kind, what, k);
   sb_metric *m = evaluation_next(e, name, "", NAN, value);
   m->n = e->rows, m->stderr_ = error;
   if (exact) m->better = SB_TARGET, m->target = exact[k];
 }
 
-/* Standard errors as if all draws were independent. */
-static sb_status moments(evaluation *e, const sb_target *t) {
+/* Moments m, v [raw] of the draws beside those of a law, mean [d] and cov [d, d]; NULL: unknown.
+ * Standard errors as if all draws were independent. exact: [2 raw] scratch. */
+static sb_status list_moments(evaluation *e, const sb_target *t, const char *kind, const double *m,
+                              const double *v, const double *mean, const double *cov,
+                              double *exact) {
   const sb_data *data = e->a->run.data;
-  const int d = data->d, raw = data->raw, known = t->mean != NULL;
-  double *sum = NULL, *m, *v, *exact_m, *exact_v;
-  sb_status s = sb_agree(e->a->comm, SB_NEW(&sum, (int64_t)d * (d + 1) + 4 * raw, "moments"));
+  const int raw = data->raw;
+  if (mean) SB_TRY(to_raw(data, mean, cov, exact, exact + raw));
+  for (int k = 0; k < raw && k < SHOWN; k++) {
+    if (data->d == raw && t->moved && !t->moved[k]) continue;
+    list_moment(e, kind, "mean", k, m[k], sqrt(v[k] / (double)e->rows), mean ? exact : NULL);
+    list_moment(e, kind, "variance", k, v[k], v[k] * sqrt(2 / (double)e->rows),
+                mean ? exact + raw : NULL);
+  }
+  return SB_OK;
+}
+
+static double distance(int n, const double *a, const double *b) {
+  double sum = 0;
+  for (int i = 0; i < n; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sqrt(sum);
+}
+
+/* Frobenius distances over the law's norm: of the draws from what the chain keeps, with what as
+ * many independent draws have; of the draws from the law, beside the chain's own. */
+static void list_covariances(evaluation *e, const double *found, const double *chain,
+                             const double *law) {
+  const int d = e->a->run.data->d, n = d * d;
+  double norm = 0, trace = 0, square = 0;
+  for (int i = 0; i < n; i++) norm += law[i] * law[i], square += chain[i] * chain[i];
+  for (int i = 0; i < d; i++) trace += chain[i * d + i];
+  norm = sqrt(norm);
+  if (!(norm > 0)) return;
+  sb_metric *m =
+      evaluation_next(e, "stationary_covariance", "", NAN, distance(n, found, chain) / norm);
+  m->n = e->rows, m->floor = sqrt((trace * trace + square) / (double)e->rows) / norm;
+  m = evaluation_next(e, "law_covariance", "", NAN, distance(n, found, law) / norm);
+  m->n = e->rows, m->better = SB_TARGET, m->target = distance(n, chain, law) / norm;
+}
+
+sb_status evaluate_moments(evaluation *e, const sb_target *t) {
+  const sb_data *data = e->a->run.data;
+  const int d = data->d, raw = data->raw;
+  double *sum = NULL;
+  sb_status s = sb_agree(e->a->comm, SB_NEW(&sum, (int64_t)2 * d * (d + 1) + 4 * raw, "moments"));
   if (!s) s = sb_moments(e->a->comm, evaluation_points(e), sum, sum + d);
   if (!s) {
-    m = sum + d * (d + 1), v = m + raw, exact_m = v + raw, exact_v = exact_m + raw;
+    double *law = sum + d * (d + 1), *m = law + d * (d + 1), *v = m + raw;
     s = to_raw(data, sum, sum + d, m, v);
-    if (!s && known) s = to_raw(data, t->mean, t->cov, exact_m, exact_v);
-    for (int k = 0; !s && k < raw && k < SHOWN; k++) {
-      if (d == raw && !t->moved[k]) continue;
-      list_moment(e, "mean", k, m[k], sqrt(v[k] / (double)e->rows), known ? exact_m : NULL);
-      list_moment(e, "variance", k, v[k], v[k] * sqrt(2 / (double)e->rows), known ? exact_v : NULL);
+    if (!s && t->other) s = list_moments(e, t, "", m, v, t->mean, t->cov, v + raw);
+    if (!s && t->chain_cov)
+      s = list_moments(e, t, "stationary_", m, v, t->chain_mean, t->chain_cov, v + raw);
+    if (!s && t->chain_cov && !t->other) {
+      sb_mixture_moments(data->mixture, law, law + d);
+      list_covariances(e, sum + d, t->chain_cov, law + d);
     }
   }
   sb_mem_free(sum);
@@ -129,6 +169,6 @@ sb_status evaluate_target(evaluation *e, const sb_target *t) {
          t->truth  ? " over all cases, and how often draws hold the truth"
          : t->mean ? ", with their closed forms"
                    : "");
-  SB_TRY(moments(e, t));
+  SB_TRY(evaluate_moments(e, t));
   return t->truth ? calibration(e, t) : SB_OK;
 }

@@ -123,6 +123,18 @@ static sb_status train_all(app *a) {
   return app_stopped(a, where, kept);
 }
 
+/* Files of the method's own. */
+static sb_status leave_files(app *a) {
+  app_view view;
+  if (!a->method->leave) return SB_OK;
+  SB_TRY(app_parent(a, a->checkpoint_path));
+  SB_TRY(app_view_open(a, &view));
+  const sb_status s = a->method->leave(&a->run, a->options.output,
+                                       a->run.data->raw > 3 ? &view.projection : NULL, a->parent);
+  app_view_close(&view);
+  return s;
+}
+
 sb_status app_train(app *a) {
   SB_TRY(app_refuse(a, "checkpoint.h5"));
   SB_TRY(app_start(a));
@@ -130,7 +142,8 @@ sb_status app_train(app *a) {
   SB_TRY(take_up(a));
   SB_TRY(app_claim(a));
   SB_TRY(leave_deck(a));
-  return train_all(a);
+  SB_TRY(train_all(a));
+  return leave_files(a);
 }
 
 sb_status app_run(app *a) {

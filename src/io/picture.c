@@ -165,6 +165,12 @@ int sb_picture_fixed(const sb_comm *c, const sb_picture *p, const int32_t *label
 /* --- XDMF
  * ------------------------------------------------------------------------------------------- */
 
+/* A number for each point, not what viewers need beside. */
+static int is_on_points(const sb_column *col, int64_t n) {
+  return col->rank == 1 && col->shape[0] == n && strcmp(col->path, "/connectivity") != 0 &&
+         strncmp(col->path, "/projection/", 12) != 0;
+}
+
 void sb_picture_xdmf(sb_text *t, const sb_picture *p, double time, const char *file,
                      const sb_column *cols, int n, const sb_column *fixed, int fixed_n) {
   array list[SB_PICTURE_MOST];
@@ -179,7 +185,6 @@ void sb_picture_xdmf(sb_text *t, const sb_picture *p, double time, const char *f
     if (list[i].axis >= 0) sb_xdmf_array(t, list[i].name, file, &cols[i]);
   }
   for (int i = 0; i < fixed_n; i++)
-    if (!strcmp(fixed[i].path, "/id") || !strcmp(fixed[i].path, "/label"))
-      sb_xdmf_array(t, fixed[i].path + 1, file, &fixed[i]);
+    if (is_on_points(&fixed[i], p->n)) sb_xdmf_array(t, fixed[i].path + 1, file, &fixed[i]);
   sb_xdmf_end(t);
 }

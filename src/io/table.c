@@ -49,7 +49,7 @@ static sb_status write_xdmf(const sb_comm *c, const content *t) {
   if (t->table->n == 0 || t->table->n > INT32_MAX) return SB_OK;
   if (c->rank == 0)
     sb_picture_xdmf(&text, &t->picture, 0, sb_base_name(t->path), t->cols, t->n, t->cols + t->n,
-                    t->fixed);
+                    t->fixed + t->table->extras);
   sb_status s = sb_xdmf_write(c, t->table->directory, t->table->name, &text);
   sb_text_free(&text);
   return s;

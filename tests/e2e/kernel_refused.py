@@ -66,6 +66,17 @@ CASES = [
      "likelihood.plugin=./nothing.so"),
     (refused, "half a state", ["pairs of states"], "wide", "condition.coordinates=[0]", "condition.values=[0]",
      "condition.advance=5"),
+    (refused, "as many eigenpairs as rows", ["180 training rows", "179"], "x", "kernel.eigenpairs=200"),
+    (refused, "eigenpairs of no matrix", ["density"], "x", "kernel.eigenpairs=2", "kernel.weights=density"),
+    (refused, "more eigenpairs than vectors", ["kernel.eigen_products"], "x", "kernel.eigenpairs=50",
+     "kernel.eigen_products=2"),
+    (warned, "a spectrum that has not converged", ["raise kernel.eigen_products"], "x", "kernel.eigenpairs=9",
+     "kernel.eigen_products=2", "kernel.step=0.05"),
+    (warned, "a chain that never forgets", ["never forgets"], "x", "kernel.eigenpairs=2", "kernel.step=1e-9"),
+    (warned, "too short a start", ["the spectrum advises"], "x", "kernel.eigenpairs=2", "kernel.step=0.01"),
+    (warned, "float tiles at their floor", ["stalls at"], "x", "kernel.precision=float", "kernel.tolerance=1e-7",
+     "kernel.step=1e-4"),
+    (warned, "products that are not to the bit", ["not to the bit"], "x", "kernel.storage=cyclic"),
     (warned, "a given value far outside, no NaN", [], "x", "condition.coordinates=[0]", "condition.values=[1e6]"),
     (warned, "a frozen chain", ["chains freeze"], "x", "kernel.step=1e-9"),
     (warned, "a chain that collapses", ["collapse"], "x", "kernel.step=50"),
@@ -74,6 +85,33 @@ CASES = [
     (warned, "all rows at one place, a step given", ["no spread"], "twins", "kernel.step=0.1"),
     (warned, "no convergence", ["raise kernel.iterations"], "x", "kernel.iterations=2"),
 ]
+
+
+def refused_local():
+    result = run("local", "wide", ["kernel.eigenpairs=2"], 2, "local")
+    return result.status == 1 and "neighbourhoods" in result.err and len(result.lines) == 1, "refused: eigenpairs of local", result
+
+
+def too_large():
+    """A dense matrix that does not fit: how much memory it takes, and what to do."""
+    (at / "large.yml").write_text(
+        "method: kernel\noutput: large\ndata: {law: mixture_b, n: 60000, validation: 0}\n"
+        "kernel: {eigenpairs: 3, eigensolver: dense, step: 0.1}\n"
+    )
+    result = sbridge(at, "train", "large.yml", "--dry-run", ranks=2, env={"SB_MEMORY_LIMIT": str(4 * 10**9)})
+    says = ["kernel.eigensolver", "60000 training rows", "GB", "lanczos"]
+    return result.status == 3 and len(result.lines) == 1 and all(s in result.err for s in says), "refused: too large a matrix", result
+
+
+def foretold():
+    """--dry-run says what a scaling takes."""
+    (at / "rough.yml").write_text("method: kernel\noutput: rough\ndata: {law: mixture_b, n: 20000, validation: 0}\n")
+    result = sbridge(at, "train", "rough.yml", "--dry-run", ranks=2)
+    return result.status == 0 and "products in float of" in result.out and "s to train" in result.out, "a dry run", result
+
+
+for call in (refused_local, too_large, foretold):
+    ok(*call())
 for good, what, result in together([lambda c=c, i=i: c[0](i, *c[1:]) for i, c in enumerate(CASES)]):
     ok(good, what, result)
 done()

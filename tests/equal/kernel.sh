@@ -34,6 +34,21 @@ for given in "condition.coordinates=[1] condition.values=[0.3]" "likelihood.form
   done
   ok "${given%%.*}: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/4/out"
 done
+for ranks in 1 5; do
+  rm -rf "${SCRATCH:?}/$ranks"
+  on $ranks --set kernel.eigenpairs=6
+done
+ok "spectrum: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/5/out"
+for ranks in 1 3; do
+  rm -rf "${SCRATCH:?}/$ranks"
+  on $ranks --set kernel.eigenpairs=6 --set kernel.eigensolver=dense --set kernel.storage=cyclic
+done
+ok "says that bits may differ" [ "$(grep -c 'not to the bit' "$output")" = 2 ]
+ok "and so does the file" h5ls "$SCRATCH/3/out/checkpoint.h5/numerics/reproducible"
+for what in kernel/log_v kernel/eigenvalues; do
+  ok "by ScaLAPACK: $what to 1e-10" h5diff -q -d 1e-10 "$SCRATCH/1/out/checkpoint.h5" "$SCRATCH/3/out/checkpoint.h5" /$what /$what
+done
+ok "vectors, too" h5diff -q -d 1e-8 "$SCRATCH/1/out/diffusion.h5" "$SCRATCH/3/out/diffusion.h5" /diffusion /diffusion
 cd "$SCRATCH/2" || exit 1
 is_status 0 "rows kept" mpi 3 "$program" train "$top/tests/equal/kernel.yml" --set sample.sampler=resample --set kernel.storage=rows --set output=rows
 ok "same scaling" h5diff -q out/checkpoint.h5 rows/checkpoint.h5 /kernel/log_v /kernel/log_v

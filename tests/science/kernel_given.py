@@ -110,10 +110,15 @@ result = sbridge(at, "run", "known.yml")
 if ok(result.status == 0, "a conditional run of a known law", result):
     metrics = {m["name"]: m for m in json.loads((at / "known" / "report.json").read_text())["metrics"]}
     ok(
-        set(metrics) == {"mean_0", "variance_0"}
+        set(metrics) == {f"{kind}{what}_0" for kind in ("", "stationary_") for what in ("mean", "variance")}
         and abs(metrics["mean_0"]["target"] - 0.525) < 1e-9
         and abs(metrics["variance_0"]["target"] - 0.55) < 1e-9,
         f"the report has closed forms .525 and .55 beside {metrics['mean_0']['value']:.3f}, {metrics['variance_0']['value']:.3f}",
+    )
+    want = values(0.05)["conditional"]
+    ok(
+        np.allclose([metrics["stationary_mean_0"]["target"], metrics["stationary_variance_0"]["target"]], want, rtol=1e-10),
+        f"and those of the chain, its step included: {want[0]:.5f}, {want[1]:.5f}",
     )
 
 # calibration: 300 cases of the law, 40 draws of each

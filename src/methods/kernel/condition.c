@@ -127,6 +127,11 @@ sb_status engine_target(sb_run *run, sb_target *out) {
                      .cases = 1,
                      .per_chain = e->sample.per_chain};
   if (out->other && !e->mean_of) SB_TRY_ALL(run->comm, law(e));
+  if (!e->chain) {
+    SB_TRY_ALL(run->comm, SB_NEW(&e->chain, (int64_t)e->d * (e->d + 1), "moments of chains"));
+    SB_TRY(engine_limit(e, e->chain, e->chain + e->d, &e->chain_known));
+  }
+  if (e->chain_known) out->chain_mean = e->chain, out->chain_cov = e->chain + e->d;
   for (int k = 0; k < e->d; k++) e->moves[k] = !e->given[k];
   out->mean = e->mean_of, out->cov = e->cov_of;
   out->moved = e->moves;
@@ -167,7 +172,7 @@ sb_status engine_condition_open(engine *e) {
 }
 
 void engine_condition_close(engine *e) {
-  void *const blocks[] = {e->given, e->axis, e->value, e->mean_of, e->cov_of};
+  void *const blocks[] = {e->given, e->axis, e->value, e->mean_of, e->cov_of, e->chain};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
 }
 

@@ -4,7 +4,7 @@
 #ifndef SB_KERNEL_ENGINE_H
 #define SB_KERNEL_ENGINE_H
 #include "sb/method.h"
-#include "sb/scaling.h"
+#include "sb/spectrum.h"
 
 enum { SAMPLER_LANGEVIN, SAMPLER_SPLIT, SAMPLER_AWARE, SAMPLER_RESAMPLE };
 enum { WEIGHTS_BRIDGE, WEIGHTS_DENSITY };
@@ -17,6 +17,8 @@ typedef struct kernel_options {
   sb_reals steps;
   int bandwidth, weights, storage, precision;
   int64_t iterations;
+  int64_t eigenpairs, eigen_products;
+  int eigensolver;
 } kernel_options;
 
 typedef struct sample_options {
@@ -75,7 +77,10 @@ typedef struct engine {
   int seen;         /* among so many coordinates: those of the head where it is largest for each */
   double *log_v;    /* [heads, n]                          */
   int64_t found[3]; /* of the scaling: done, products at most, sb_scale_end of the worst head */
-  double residual;
+  double residual, reproducible; /* the latter of what ScaLAPACK finds */
+  double *eigen_value;           /* [eigenpairs]                                            */
+  double *eigen_vector;          /* [count, eigenpairs] of this rank's training rows, or NULL */
+  int64_t eigen_found[3];        /* done, products, converged                               */
 
   /* what is given: condition.c */
   int *given; /* [d] 1 where a coordinate is given                                */
@@ -85,6 +90,8 @@ typedef struct engine {
   int64_t cases;            /* rows of `value`                                                  */
   double *value;            /* [cases, d] network coordinates                                   */
   double *mean_of, *cov_of; /* [d], [d, d] of the law that draws follow; NULL: unknown */
+  double *chain;            /* [d (d + 1)] moments of chains; NULL: not asked for      */
+  int chain_known;
 
   /* the likelihood: likelihood.c */
   int observed; /* numbers that are observed                                     */
@@ -121,6 +128,20 @@ sb_status engine_foretell(sb_run *run, double *seconds); /* collective: what tha
 int engine_prepared(sb_run *run, sb_block *out, int most);
 sb_status engine_soft_open(engine *e); /* averages of all heads; local */
 void engine_soft_close(engine *e);
+
+/* diffusion.c: the spectrum of the scaled matrix */
+sb_status engine_check(sb_run *run); /* collective */
+double engine_diffusion_bytes(const sb_run *run);
+sb_status engine_diffusion(engine *e); /* collective: finds it, unless it is there */
+int engine_diffusion_blocks(engine *e, sb_block *out);
+sb_status engine_leave(sb_run *run, const char *directory, const sb_projection *projection,
+                       const char *parent);
+sb_status engine_metrics(sb_run *run, sb_metric *out, int most, int *n);
+
+/* limit.c: closed forms of Gaussian laws; collective */
+sb_status engine_limit(engine *e, double *mean, double *cov, int *yes);
+sb_status engine_slopes(engine *e,
+                        double **out); /* eigenvalues [d] of A, descending; NULL: unknown */
 
 /* condition.c */
 sb_status engine_condition_open(engine *e); /* collective */

@@ -32,6 +32,12 @@ static const sb_key kernel_keys[] = {
     "of the scaling: float first and double to the end; double; float alone, for tolerances of 1e-7 and more"),
   SB_REAL(kernel_options, tolerance, "1e-10", 1e-14, 1, "", "residual at which the scaling has converged"),
   SB_INT(kernel_options, iterations, "200", 1, 1e6, "", "products with the matrix at most"),
+  SB_INT(kernel_options, eigenpairs, "0", 0, 1e5, "",
+    "leading eigenpairs of the scaled matrix: diffusion map in diffusion.h5, relaxation time, advice on burn_in"),
+  SB_CHOICE(kernel_options, eigensolver, "lanczos", "lanczos|dense",
+    "by products with the matrix, the same bits; all of the matrix by ScaLAPACK, 1e-10 on any number of ranks"),
+  SB_INT(kernel_options, eigen_products, "60", 2, 1e4, "",
+    "of lanczos: products with eight vectors at most; eight vectors each are kept"),
   {0}};
 
 static const sb_key sample_keys[] = {
@@ -95,9 +101,12 @@ static int64_t bytes_of(sb_run *run, double heads, double seen, double moved) {
   const int second = e->sample.sampler == SAMPLER_AWARE,
             wide = e->options.bandwidth != SB_WIDTH_ONE;
   double sum = heads * 8 * (double)n * (1 + 2 * wide) + 8.0 * SB_BLOCK * (double)run->data->d * 6;
-  sum += sb_scale_bytes(run->comm->size, n, (int)seen, e->options.storage);
-  sum += heads * (sb_soft_bytes(n, (int)seen, (int)moved, second) - 8 * (double)n) * (1 + wide);
-  if (second) sum += 8.0 * SB_BLOCK * moved * moved;
+  double soft =
+      heads * (sb_soft_bytes(n, (int)seen, (int)moved, second) - 8 * (double)n) * (1 + wide);
+  if (second) soft += 8.0 * SB_BLOCK * moved * moved;
+  /* one after the other */
+  sum += fmax(fmax(soft, engine_diffusion_bytes(run)),
+              sb_scale_bytes(run->comm->size, n, (int)seen, e->options.storage));
   return sum < 9e18 ? (int64_t)sum : INT64_MAX;
 }
 
@@ -131,6 +140,11 @@ static sb_status scratch(engine *e) {
  * ---------------------------------------------------------------------------------------------- */
 
 static sb_status fits(const engine *e) {
+  if (e->options.eigenpairs && e->heads > 1)
+    return sb_fail(
+        SB_USE,
+        "kernel.eigenpairs: local has %d matrices, of %d neighbourhoods; method kernel has one",
+        e->heads, e->heads);
   const int sampler = e->sample.sampler, plain = e->options.weights == WEIGHTS_DENSITY;
   if (plain && (sampler == SAMPLER_AWARE || sampler == SAMPLER_RESAMPLE))
     return sb_fail(SB_USE,
@@ -150,14 +164,15 @@ static sb_status open_with(sb_run *run, sb_status (*heads)(engine *)) {
   engine *e = run->state;
   e->run = run;
   e->d = run->data->d;
-  SB_TRY(fits(e));
   SB_TRY_ALL(run->comm, heads(e));
+  SB_TRY(fits(e));
   for (int i = 0; i < e->heads; i++)
     if (e->head[i].moved > e->most) e->most = e->head[i].moved;
   SB_TRY_ALL(run->comm, SB_NEW(&e->step, e->d, "steps"));
   SB_TRY_ALL(run->comm, scratch(e));
   SB_TRY(engine_condition_open(e));
   SB_TRY(engine_likelihood_open(e));
+  SB_TRY_ALL(run->comm, SB_NEW(&e->eigen_value, e->options.eigenpairs, "eigenvalues"));
   return engine_steps(e);
 }
 
@@ -173,6 +188,8 @@ static void close(sb_run *run) {
   engine_condition_close(e);
   engine_likelihood_close(e);
   sb_density_close(e->law);
+  sb_mem_free(e->eigen_value);
+  sb_mem_free(e->eigen_vector);
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
 }
 
@@ -251,12 +268,15 @@ const sb_method sb_method_kernel = {
     .needs = 1,
     .state_size = sizeof(engine),
     .sections = sections,
+    .check = engine_check,
     .bytes = bytes,
     .open = open,
     .close = close,
     .tasks = tasks,
     .prepare = engine_prepare,
     .foretell = engine_foretell,
+    .leave = engine_leave,
+    .metrics = engine_metrics,
     .prepared = engine_prepared,
     .legs = legs,
     .marginal = marginal,
@@ -271,12 +291,15 @@ const sb_method sb_method_local = {
     .needs = 1,
     .state_size = sizeof(engine),
     .sections = local_sections,
+    .check = engine_check,
     .bytes = local_bytes,
     .open = open_local,
     .close = close,
     .tasks = tasks,
     .prepare = engine_prepare,
     .foretell = engine_foretell,
+    .leave = engine_leave,
+    .metrics = engine_metrics,
     .prepared = engine_prepared,
     .legs = legs,
     .marginal = marginal,

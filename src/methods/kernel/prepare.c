@@ -178,9 +178,10 @@ sb_status engine_prepare(sb_run *run) {
     for (int64_t i = 0; i < e->heads * n; i++) e->log_v[i] = 0;
     e->found[0] = e->found[2] = SB_SCALE_CONVERGED;
   }
-  const sb_status s = e->found[0] ? SB_OK : scale(e);
-  run->open_end = e->found[2] != SB_SCALE_CONVERGED;
-  return s;
+  if (!e->found[0]) SB_TRY(scale(e));
+  SB_TRY(engine_diffusion(e));
+  run->open_end = e->found[2] != SB_SCALE_CONVERGED || (e->eigen_found[0] && !e->eigen_found[2]);
+  return SB_OK;
 }
 
 /* A product of each precision, and the products that a scaling takes where the kernel is positive
@@ -204,7 +205,7 @@ sb_status engine_foretell(sb_run *run, double *seconds) {
 
 int engine_prepared(sb_run *run, sb_block *out, int most) {
   engine *e = run->state;
-  if (most < 3) return 0;
+  if (most < 6) return 0;
   out[0] = (sb_block){.path = "/kernel/log_v",
                       .meaning = "logarithms of the scaling, by head",
                       .kind = SB_KIND_F64,
@@ -224,7 +225,19 @@ int engine_prepared(sb_run *run, sb_block *out, int most) {
                       .rank = 1,
                       .shape = {1},
                       .data = &e->residual};
-  return 3;
+  int n = 3 + engine_diffusion_blocks(e, out + 3);
+  e->reproducible = 1e-10;
+  if (e->options.storage == SB_STORE_CYCLIC ||
+      (e->options.eigenpairs && e->options.eigensolver == SB_DENSE))
+    out[n++] =
+        (sb_block){.path = "/numerics/reproducible",
+                   .meaning = "relative, on any number of ranks: by ScaLAPACK, not to the bit",
+                   .kind = SB_KIND_F64,
+                   .rank = 1,
+                   .shape = {1},
+                   .data = &e->reproducible,
+                   .optional = 1};
+  return n;
 }
 
 /* --- Averages
