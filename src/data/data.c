@@ -40,9 +40,16 @@ typedef struct part {
   sb_rows rows;
   sb_spread spread;
   sb_data *data;
+  sb_data_options own; /* of a source whose law follows the data */
+  sb_law_options own_law;
 } part;
 
 static int has_file(const sb_data_options *o) { return o->file && o->file[0]; }
+
+static int is_prior(const sb_law_options *law) {
+  const char *name = "", *summary, *source;
+  return law && sb_law_describe(law->law, &name, &summary, &source) && !strcmp(name, "prior");
+}
 
 static sb_status check_options(const sb_data_options *o, const sb_law_options *law) {
   const int lawful = law && law->law > 0;
@@ -52,7 +59,7 @@ static sb_status check_options(const sb_data_options *o, const sb_law_options *l
   if (!has_file(o) && !lawful)
     return sb_fail(SB_USE, "%s: %s? Give %s.law or %s.file", s,
                    o->section ? "where does the bridge begin" : "what is to be learned", s, s);
-  if (lawful && o->n == 0)
+  if (lawful && o->n == 0 && !is_prior(law))
     return sb_fail(SB_USE, "%s: how many draws? Give %s.n, for instance %s.n: 10000", s, s, s);
   if (o->n < 0) return sb_fail(SB_USE, "%s: %s.n is %lld", s, s, (long long)o->n);
   if (o->n >= SB_NOISE_MAX_INDEX) return sb_fail(SB_USE, "%s: %s.n must be below 2^56", s, s);
@@ -268,12 +275,38 @@ static sb_status check_pair(const part p[2]) {
                  p[1].rows.name, p[1].rows.raw, p[0].rows.name, p[0].rows.raw);
 }
 
+/* The law `prior` of a source: mean of data's training rows, average of their variances. */
+static void adapt(part p[2]) {
+  const int d = p[0].rows.raw;
+  p[1].own = *p[1].o;
+  p[1].own_law = *p[1].law;
+  if (p[1].own.n == 0) p[1].own.n = p[0].rows.total;
+  p[1].own_law.dimension = d;
+  p[1].own_law.means = (sb_reals){d, p[0].spread.mean};
+  p[1].own_law.variance = 0;
+  for (int k = 0; k < d; k++) p[1].own_law.variance += p[0].spread.cov[k * d + k] / d;
+  p[1].o = &p[1].own;
+  p[1].law = &p[1].own_law;
+}
+
+/* Both at once, so that memory is known before it is taken; or data first, where source follows it.
+ */
+static sb_status take_in(const sb_comm *c, part *p, int n) {
+  const int after = n == 2 && is_prior(p[1].law);
+  for (int i = 0; i < n - after; i++) SB_TRY(size_up(c, &p[i]));
+  if (n == 2 && !after) SB_TRY_ALL(c, check_pair(p));
+  SB_TRY(check_memory(c, p->o, p, n - after));
+  for (int i = 0; i < n - after; i++) SB_TRY(fill(c, &p[i]));
+  if (!after) return SB_OK;
+  adapt(p);
+  SB_TRY(size_up(c, &p[1]));
+  SB_TRY(check_memory(c, p->o, p + 1, 1));
+  return fill(c, &p[1]);
+}
+
 static sb_status open_parts(const sb_comm *c, part *p, int n) {
   for (int i = 0; i < n; i++) SB_TRY_ALL(c, check_options(p[i].o, p[i].law));
-  for (int i = 0; i < n; i++) SB_TRY(size_up(c, &p[i]));
-  if (n == 2) SB_TRY_ALL(c, check_pair(p));
-  SB_TRY(check_memory(c, p->o, p, n));
-  for (int i = 0; i < n; i++) SB_TRY(fill(c, &p[i]));
+  SB_TRY(take_in(c, p, n));
   if (n == 2)
     SB_TRY(choose_map(c, p));
   else

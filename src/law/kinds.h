@@ -6,7 +6,7 @@
 #include "sb/law.h"
 
 #define SB_LAWS(law)                                                                            \
-  law(ring) law(ring6) law(gmm8) law(mixture_b) law(grid) law(gaussian) law(mixture) law(chain) \
+  law(ring) law(ring6) law(gmm8) law(mixture_b) law(grid) law(gaussian) law(prior) law(mixture) law(chain) \
       law(ar1) law(two_modes) law(gaussians8_cfm) law(gaussians8_dsb) law(mixture_dsb)          \
           law(moons_cfm) law(moons_dsb) law(swiss_roll) law(s_curve) law(checkerboard)          \
               law(pinwheel) law(circles) law(bridge)

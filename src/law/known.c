@@ -99,6 +99,13 @@ static sb_status gaussian(const sb_law_options *o, sb_mixture **out) {
   return SB_OK;
 }
 
+/* Section data has been looked at, or there is none. */
+static sb_status prior(const sb_law_options *o, sb_mixture **out) {
+  if (o->means.n != o->dimension)
+    return sb_fail(SB_USE, "data.law: prior follows the rows of section data: it is for source");
+  return gaussian(o, out);
+}
+
 static sb_status weights_of(const sb_law_options *o, sb_mixture *m) {
   if (o->weights.n == 0) return SB_OK; /* equal already */
   if (o->weights.n != m->k)
@@ -174,6 +181,8 @@ LAW(mixture_b, "three unequal components, correlated coordinates",
 LAW(grid, "modes x modes components on a square grid of spacing radius, centred at 0",
     "common test set");
 LAW(gaussian, "one Gaussian: means (0), variance, dimension", "closed-form bridges");
+LAW(prior, "of source: one Gaussian with the mean and the average variance of data's rows",
+    "De Bortoli et al. 2021, final_adaptive of the code");
 LAW(mixture, "the mixture given by weights, means and covariances or variance", "the deck");
 LAW(gaussians8_cfm, "ring of 8 modes, radius 5, variance sqrt(0.1)",
     "Tong et al., TorchCFM, sample_8gaussians (scale 5, var 0.1, of which the code takes the "

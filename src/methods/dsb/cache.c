@@ -229,10 +229,11 @@ sb_status dsb_cache_fill(dsb *s, int64_t half, int64_t number, int keep) {
   return b.sum ? leave_line(s, half, b.direction) : SB_OK;
 }
 
-const float *dsb_cache_row(const dsb *s, int64_t position, int *j) {
+void dsb_cache_order(const dsb *s, int64_t position, int rows, int64_t *out) {
   const dsb_cache *c = &s->cache;
-  const int64_t i =
-      sb_noise_permute(c->order, c->rows, (uint32_t)(position / c->rows), position % c->rows);
-  *j = (int)(i % s->steps);
-  return (const float *)c->shared.data + i * 2 * s->d;
+  for (int n; rows > 0; position += n, out += n, rows -= n) {
+    const int64_t at = position % c->rows;
+    n = c->rows - at < rows ? (int)(c->rows - at) : rows;
+    sb_kernel()->permute(c->order, c->rows, (uint32_t)(position / c->rows), at, n, out);
+  }
 }

@@ -228,6 +228,7 @@ static sb_status open_task(dsb *s, int part) {
                     .loss = dsb_loss,
                     .ready = dsb_ready,
                     .rounds = s->options.iterations,
+                    .most_rows = SB_NET_ROWS,
                     .init_key = sb_noise_key(s->run->seed, SB_FOR_INIT, (uint32_t)part, 0),
                     .drop_key = sb_noise_key(s->run->seed, SB_FOR_DROPOUT, (uint32_t)part, 0)};
   strcpy(task->name, parts[part]);
@@ -236,14 +237,14 @@ static sb_status open_task(dsb *s, int part) {
 }
 
 static sb_status scratch(dsb *s) {
-  const int64_t tile = (int64_t)SB_BLOCK * s->d;
+  const int64_t tile = (int64_t)SB_NET_ROWS * s->d;
   SB_TRY(SB_NEW(&s->point, tile, "rows of a block"));
   SB_TRY(SB_NEW(&s->increment, tile, "targets of a block"));
   SB_TRY(SB_NEW(&s->output, tile, "output of a block"));
   SB_TRY(SB_NEW(&s->gradient, tile, "gradient of a block"));
-  SB_TRY(SB_NEW(&s->time, SB_BLOCK, "times of a block"));
-  SB_TRY(SB_NEW(&s->scale, SB_BLOCK, "scales of a block"));
-  SB_TRY(SB_NEW(&s->weight, SB_BLOCK, "weights of a block"));
+  SB_TRY(SB_NEW(&s->time, SB_NET_ROWS, "times of a block"));
+  SB_TRY(SB_NEW(&s->scale, SB_NET_ROWS, "scales of a block"));
+  SB_TRY(SB_NEW(&s->weight, SB_NET_ROWS, "weights of a block"));
   return SB_NEW(&s->history, dsb_halves(s) + 1, "history of half-steps");
 }
 

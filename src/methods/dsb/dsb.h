@@ -83,9 +83,9 @@ typedef struct dsb {
   float *x32, *y32;          /* [64, d]                               */
   struct dsb_view *view;     /* the legs alive now; fields.c          */
 
-  /* scratch of the losses: one tile */
+  /* scratch of the losses: SB_NET_ROWS rows */
   float *point, *increment, *output, *gradient, *time;
-  float *scale, *weight; /* [64] of each row */
+  float *scale, *weight; /* of each row */
 } dsb;
 
 static inline int dsb_chains_of(int64_t half) { return half % 2 ? TO_DATA : TO_SOURCE; }
@@ -122,8 +122,8 @@ void dsb_cache_close(dsb *s);
 /* Collective. The chains of a half-step, cache `number` of it, unless they are there; the first of
  * each half-step leaves its line in the history. keep = 0: the line alone. */
 sb_status dsb_cache_fill(dsb *s, int64_t half, int64_t number, int keep);
-/* Row at a position of the walk: its step, and where it lies. */
-const float *dsb_cache_row(const dsb *s, int64_t position, int *j);
+/* Rows at positions of the walk: indices path * steps + step. */
+void dsb_cache_order(const dsb *s, int64_t position, int rows, int64_t *out);
 
 /* losses.c */
 sb_status dsb_loss(void *self, sb_task *task, int64_t step, int64_t row0, int rows, double *loss);

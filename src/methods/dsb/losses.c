@@ -19,9 +19,11 @@ static void label_row(dsb *s, int learner, int i, int j) {
 }
 
 static void cached_rows(dsb *s, int learner, int64_t position, int rows) {
+  int64_t order[SB_NET_ROWS];
+  dsb_cache_order(s, position, rows, order);
   for (int i = 0; i < rows; i++) {
-    int j;
-    const float *row = dsb_cache_row(s, position + i, &j);
+    const int j = (int)(order[i] % s->steps);
+    const float *row = (const float *)s->cache.shared.data + order[i] * 2 * s->d;
     for (int k = 0; k < s->d; k++) {
       s->point[i * s->d + k] = row[k];
       s->increment[i * s->d + k] = row[s->d + k];
@@ -30,13 +32,20 @@ static void cached_rows(dsb *s, int learner, int64_t position, int rows) {
   }
 }
 
-/* Step of row i of a batch: independent, or in pairs from both ends. */
-static int step_of(const dsb *s, const sb_train_options *o, int64_t step, int64_t i) {
+/* Steps of rows row0 .. of a batch: independent, or in pairs from both ends. */
+static void batch_steps(const dsb *s, const sb_train_options *o, int64_t step, int64_t row0,
+                        int rows, int *j) {
   const uint64_t key = sb_noise_key(s->run->seed, SB_FOR_TIME, 0, 0);
-  const int64_t half = o->batch / 2 + 1;
-  const int mirror = o->time_sampling == SB_TIME_ANTITHETIC && i >= half;
-  const int j = (int)(sb_noise_uniform(key, mirror ? i - half : i, (uint32_t)step, 0) * s->steps);
-  return mirror ? s->steps - 1 - j : j;
+  const int64_t half = o->batch / 2 + 1,
+                before = o->time_sampling == SB_TIME_ANTITHETIC ? half - row0 : rows;
+  const int plain = before < 0 ? 0 : before < rows ? (int)before : rows;
+  double u[SB_NET_ROWS];
+  sb_noise_uniforms(key, row0, plain, (uint32_t)step, u);
+  sb_noise_uniforms(key, row0 + plain - half, rows - plain, (uint32_t)step, u + plain);
+  for (int i = 0; i < rows; i++) {
+    j[i] = (int)(u[i] * s->steps);
+    if (i >= plain) j[i] = s->steps - 1 - j[i];
+  }
 }
 
 /* x_j and E[x_{j+1} | x_j, y] for chains of the reference that began at y: see sb/reference.h. */
@@ -46,11 +55,13 @@ static void matched_rows(dsb *s, const sb_task *task, int64_t step, int64_t row0
   const uint64_t order = sb_noise_key(s->run->seed, SB_FOR_ORDER, 0, 0);
   sb_noise_normals(sb_noise_key(s->run->seed, SB_FOR_TRAIN, 0, 0), row0, rows, (uint32_t)step, s->d,
                    s->output);
-  int64_t at[SB_BLOCK];
+  int64_t at[SB_NET_ROWS];
+  int steps[SB_NET_ROWS];
   sb_data_order(s->run->data, order, step * o->batch + row0, rows, at);
+  batch_steps(s, o, step, row0, rows, steps);
   for (int i = 0; i < rows; i++) {
     const float *y = sb_data_row(s->run->data, at[i]);
-    const int j = step_of(s, o, step, row0 + i);
+    const int j = steps[i];
     const double a = sb_reference_slope(r, j), sigma = sqrt(r->spread[j]);
     const double gain = a * r->spread[j + 1] / r->spread[j];
     const double match = s->options.loss == LOSS_MEAN_MATCH ? a : 1;
