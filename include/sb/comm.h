@@ -53,6 +53,7 @@ sb_share sb_share_at(int rank, int size, int64_t n);
 sb_status sb_broadcast(const sb_comm *c, int root, void *data, int64_t bytes);
 /** Collective, in place, elementwise over ranks. Integers only: order cannot matter. */
 sb_status sb_sum_int(const sb_comm *c, int64_t *x, int64_t n);
+sb_status sb_xor_int(const sb_comm *c, uint64_t *x, int64_t n);
 sb_status sb_max_int(const sb_comm *c, int64_t *x, int64_t n);
 sb_status sb_max_real(const sb_comm *c, double *x, int64_t n);
 sb_status sb_min_real(const sb_comm *c, double *x, int64_t n);

@@ -68,8 +68,8 @@ sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64
 int64_t sb_recorder_bytes(const sb_recorder_options *o, int64_t tracked);
 /** Collective. Positions x and velocities v [count, d] of this rank's particles first ..
  * first+count-1, raw coordinates: its share, or at least those of it that are recorded. v NULL:
- * zeros. Buffered; a full part is written, committed and the XDMF rewritten. After a failure every
- * call returns the same status. */
+ * zeros. Buffered, without a word to the other ranks; a full part is written, committed and the XDMF rewritten. After
+ * a failure, which all learn of when the part is written, every call returns the same status. */
 sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first,
                           int64_t count, const double *x, const double *v);
 /** Collective. Puts into a file under way what the recorder holds: the frames of the part that is not full yet, and

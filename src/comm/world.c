@@ -153,6 +153,9 @@ static sb_status reduce(const sb_comm *c, void *x, int64_t n, size_t size, MPI_D
 sb_status sb_sum_int(const sb_comm *c, int64_t *x, int64_t n) {
   return reduce(c, x, n, sizeof *x, MPI_INT64_T, MPI_SUM);
 }
+sb_status sb_xor_int(const sb_comm *c, uint64_t *x, int64_t n) {
+  return reduce(c, x, n, sizeof *x, MPI_UINT64_T, MPI_BXOR);
+}
 sb_status sb_max_int(const sb_comm *c, int64_t *x, int64_t n) {
   return reduce(c, x, n, sizeof *x, MPI_INT64_T, MPI_MAX);
 }

@@ -88,7 +88,7 @@ sb_status sb_rows_crc(const sb_comm *c, const sb_rows *r, char crc[17]) {
   const int64_t row = r->raw * (int64_t)sizeof *r->x;
   uint64_t sum = sb_crc_add(0, r->x, r->count * row);
   sum = sb_crc_shift(sum, (r->total - r->first - r->count) * row);
-  SB_TRY(sb_crc_total(c, &sum, 1));
+  SB_TRY(sb_xor_int(c, &sum, 1));
   sb_crc_text(sum, crc);
   return SB_OK;
 }

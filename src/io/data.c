@@ -1,7 +1,7 @@
-/* The numbers of HDF5 files: every rank writes and reads its rows, in collective transfers through
- * the parallel handle. */
+/* The numbers of HDF5 files: every rank writes and reads its rows, in collective transfers. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "h5.h"
@@ -60,10 +60,10 @@ static int add_boxes(hid_t space, const rows *r, int level, hsize_t start[4], in
   return bad | add_boxes(space, r, level, start, i1 * inner, last);
 }
 
-/* One collective transfer of rows first .. first+count-1 between a dataset and memory; NULL, or why
- * it failed. */
-static const char *transfer(hid_t set, int write, hid_t type, const rows *r, int64_t first,
-                            int64_t count, hid_t how, void *data) {
+/* One collective transfer of rows first .. first+count-1 from a dataset to memory; NULL, or why it
+ * failed. */
+static const char *transfer(hid_t set, hid_t type, const rows *r, int64_t first, int64_t count,
+                            hid_t how, void *data) {
   hsize_t start[4] = {0}, elements = (hsize_t)(count * r->width);
   const hid_t file = H5Dget_space(set), memory = H5Screate_simple(1, &elements, NULL);
   static char none[8]; /* an empty rank takes part with an address that is not NULL */
@@ -75,9 +75,7 @@ static const char *transfer(hid_t set, int write, hid_t type, const rows *r, int
     H5Sselect_none(memory);
   }
   if (!data) data = none;
-  if ((write ? H5Dwrite(set, type, memory, file, how, data)
-             : H5Dread(set, type, memory, file, how, data)) < 0)
-    why = sb_h5_why();
+  if (H5Dread(set, type, memory, file, how, data) < 0) why = sb_h5_why();
   H5Sclose(memory);
   H5Sclose(file);
   return why;
@@ -111,7 +109,7 @@ static int64_t rows_at_once(hid_t set, const rows *r, sb_kind kind) {
 
 /* A share in slices. `longest` is the most rows that any rank has; a rank that fails goes on taking
  * part. */
-static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int write, sb_kind kind,
+static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, sb_kind kind,
                                  const rows *r, int64_t first, int64_t count, int64_t longest,
                                  void *data) {
   const int64_t bytes = r->width * sb_kind_bytes(kind), each = rows_at_once(set, r, kind);
@@ -123,13 +121,13 @@ static sb_status transfer_slices(sb_file *f, hid_t set, const char *path, int wr
   for (int64_t k = 0; k < longest; k += each) {
     const int64_t at = k < count ? k : count, n = count - at < each ? count - at : each;
     void *part = n ? (char *)data + at * bytes : NULL;
-    const char *why = transfer(set, write, sb_kind_type(kind), r, first + at, n, how, part);
+    const char *why = transfer(set, sb_kind_type(kind), r, first + at, n, how, part);
     if (!why || s) continue;
     if (refused)
       s = sb_fail(SB_USE, "%s: %s holds a number that %s cannot hold", f->path, path,
                   sb_kind_name(kind));
     else
-      s = sb_fail(SB_SYS, "%s: cannot %s %s: %s", f->path, write ? "write" : "read", path, why);
+      s = sb_fail(SB_SYS, "%s: cannot read %s: %s", f->path, path, why);
   }
   H5Pclose(how);
   return s;
@@ -160,9 +158,9 @@ static sb_status check_column(const sb_file *f, const sb_column *col) {
              : SB_OK;
 }
 
-/* Checksums of n columns, each rank its rows; and whether the ranks hold all of them. */
-static sb_status checksums(sb_file *f, const sb_column *cols, int n, uint64_t *crc) {
-  int64_t held[SB_CRC_MOST];
+/* Checksums of n columns, each rank its rows; and whether the ranks hold all of them. held [n]:
+ * room. */
+static sb_status checksums(sb_file *f, const sb_column *cols, int n, int64_t *held, uint64_t *crc) {
   sb_status s = SB_OK;
   for (int i = 0; i < n && !s; i++) s = check_column(f, &cols[i]);
   SB_TRY(sb_h5_agree(f, s));
@@ -173,7 +171,7 @@ static sb_status checksums(sb_file *f, const sb_column *cols, int n, uint64_t *c
     crc[i] = cols[i].count ? sb_crc_shift(crc[i], bytes_of(&cols[i], after)) : 0;
     held[i] = cols[i].count;
   }
-  SB_TRY(sb_crc_total(f->comm, crc, n));
+  SB_TRY(sb_xor_int(f->comm, crc, n));
   SB_TRY(sb_sum_int(f->comm, held, n));
   for (int i = 0; i < n && !s; i++)
     if (held[i] != rows_of(cols[i].rank, cols[i].shape, cols[i].merge).count)
@@ -182,41 +180,59 @@ static sb_status checksums(sb_file *f, const sb_column *cols, int n, uint64_t *c
   return sb_h5_agree(f, s);
 }
 
-/* An empty dataset with its attributes. */
-static sb_status make_dataset(sb_file *f, const sb_column *col, uint64_t crc) {
-  hsize_t shape[4];
-  char digits[17];
-  for (int i = 0; i < col->rank; i++) shape[i] = (hsize_t)col->shape[i];
-  SB_TRY(sb_h5_groups(f, col->path, 0));
-  const hid_t space = H5Screate_simple(col->rank, shape, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+/* All room at once and no fill: the elements are written without the library. Made once. */
+static hid_t how_to_make(void) {
+  static hid_t how;
+  if (how) return how;
+  how = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_layout(how, H5D_CONTIGUOUS);
   H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
   H5Pset_obj_track_times(how, 0);
-  const hid_t set =
-      H5Dcreate2(f->meta, col->path, sb_kind_type(col->kind), space, H5P_DEFAULT, how, H5P_DEFAULT);
-  sb_status s = SB_OK;
-  if (set < 0) s = sb_fail(SB_SYS, "%s: cannot make %s: %s", f->path, col->path, sb_h5_why());
-  if (set >= 0) H5Dclose(set);
-  H5Pclose(how);
-  H5Sclose(space);
-  sb_crc_text(crc, digits);
-  if (!s) s = sb_h5_text(f, col->path, "unit", col->unit);
-  if (!s) s = sb_h5_text(f, col->path, "meaning", col->meaning);
-  return s ? s : sb_h5_text(f, col->path, "crc", digits);
+  return how;
 }
 
-static sb_status make_datasets(sb_file *f, const sb_column *cols, int n) {
-  uint64_t crc[SB_CRC_MOST];
-  for (int at = 0; at < n; at += SB_CRC_MOST) {
-    const int some = n - at < SB_CRC_MOST ? n - at : SB_CRC_MOST;
-    SB_TRY(checksums(f, cols + at, some, crc));
-    sb_status s = sb_h5_meta(f);
-    for (int i = 0; i < some && !s && f->comm->rank == 0; i++)
-      s = make_dataset(f, &cols[at + i], crc[i]);
-    SB_TRY(sb_h5_agree(f, s));
+/* An empty dataset with its attributes; *at: where its elements are in the file. */
+static sb_status make_dataset(sb_file *f, const sb_column *col, uint64_t crc, int64_t *at) {
+  hsize_t shape[4];
+  char digits[17];
+  for (int i = 0; i < col->rank; i++) shape[i] = (hsize_t)col->shape[i];
+  const hid_t space = H5Screate_simple(col->rank, shape, NULL);
+  const hid_t set = H5Dcreate2(f->meta, col->path, sb_kind_type(col->kind), space, H5P_DEFAULT,
+                               how_to_make(), H5P_DEFAULT);
+  sb_status s = SB_OK;
+  if (set < 0) s = sb_fail(SB_SYS, "%s: cannot make %s: %s", f->path, col->path, sb_h5_why());
+  sb_crc_text(crc, digits);
+  if (!s) s = sb_h5_text_of(f, set, col->path, "unit", col->unit);
+  if (!s) s = sb_h5_text_of(f, set, col->path, "meaning", col->meaning);
+  if (!s) s = sb_h5_text_of(f, set, col->path, "crc", digits);
+  const haddr_t place = s ? HADDR_UNDEF : H5Dget_offset(set);
+  *at = place == HADDR_UNDEF ? 0 : (int64_t)place;
+  if (set >= 0) H5Dclose(set);
+  H5Sclose(space);
+  return s;
+}
+
+/* Makes the groups above a column, unless they are those of the column before. */
+static sb_status make_groups(sb_file *f, const sb_column *col, const sb_column *before) {
+  const size_t length = (size_t)(sb_base_name(col->path) - col->path);
+  if (before && (size_t)(sb_base_name(before->path) - before->path) == length &&
+      memcmp(before->path, col->path, length) == 0)
+    return SB_OK;
+  return sb_h5_groups(f, col->path, 0);
+}
+
+/* Empty datasets, and where in the file they are: place [n]. crc [n]: room. */
+static sb_status make_datasets(sb_file *f, const sb_column *cols, int n, int64_t *place,
+                               uint64_t *crc) {
+  SB_TRY(checksums(f, cols, n, place, crc));
+  sb_status s = sb_h5_meta(f);
+  for (int i = 0; i < n && !s && f->comm->rank == 0; i++) {
+    s = make_groups(f, &cols[i], i ? &cols[i - 1] : NULL);
+    if (!s) s = make_dataset(f, &cols[i], crc[i], &place[i]);
   }
-  return SB_OK;
+  SB_TRY(sb_h5_agree(f, s));
+  return sb_broadcast(f->comm, 0, place, (int64_t)n * (int64_t)sizeof *place);
 }
 
 static hid_t open_dataset(sb_file *f, const char *path, sb_status *s) {
@@ -225,24 +241,47 @@ static hid_t open_dataset(sb_file *f, const char *path, sb_status *s) {
   return set;
 }
 
-sb_status sb_file_put_all(sb_file *f, const sb_column *cols, int n) {
-  sb_status s = SB_OK;
-  if (f->broken) return f->broken;
-  SB_TRY(make_datasets(f, cols, n));
-  SB_TRY(sb_h5_data(f));
+static int ascending(const void *one, const void *two) {
+  const sb_h5_piece *a = one, *b = two;
+  return (a->at > b->at) - (a->at < b->at);
+}
+
+/* This rank's rows of each column are bytes in a row. Returns how many pieces have any. */
+static int pieces_of(const sb_column *cols, int n, const int64_t *place, sb_h5_piece *out) {
+  int some = 0;
   for (int i = 0; i < n; i++) {
-    const rows r = rows_of(cols[i].rank, cols[i].shape, cols[i].merge);
-    int64_t longest;
-    SB_TRY(longest_share(f->comm, &r, cols[i].count, &longest));
-    if (longest == 0) continue; /* nothing in all: the library refuses to write it */
-    const hid_t set = open_dataset(f, cols[i].path, &s);
-    SB_TRY(sb_h5_agree(f, s)); /* of the dataset before, too */
-    s = transfer_slices(f, set, cols[i].path, 1, cols[i].kind, &r, cols[i].first, cols[i].count,
-                        longest, (void *)(uintptr_t)cols[i].data);
-    if (!s) s = sb_fault(f->comm, "write");
-    H5Dclose(set);
+    const int64_t bytes = bytes_of(&cols[i], cols[i].count);
+    if (bytes > 0)
+      out[some++] =
+          (sb_h5_piece){place[i] + bytes_of(&cols[i], cols[i].first), bytes, cols[i].data};
   }
+  qsort(out, (size_t)some, sizeof *out, ascending);
+  return some;
+}
+
+static sb_status put_all(sb_file *f, const sb_column *cols, int n, int64_t *place, uint64_t *crc,
+                         sb_h5_piece *pieces) {
+  SB_TRY(make_datasets(f, cols, n, place, crc));
+  SB_TRY(sb_h5_write(f, pieces, pieces_of(cols, n, place, pieces)));
+  sb_status s = SB_OK;
+  for (int i = 0; i < n && !s; i++) s = sb_fault(f->comm, "write");
   return sb_h5_agree(f, s);
+}
+
+sb_status sb_file_put_all(sb_file *f, const sb_column *cols, int n) {
+  int64_t *place = NULL;
+  uint64_t *crc = NULL;
+  sb_h5_piece *pieces = NULL;
+  if (f->broken) return f->broken;
+  sb_status s = SB_NEW(&place, n, "datasets of a file");
+  if (!s) s = SB_NEW(&crc, n, "datasets of a file");
+  if (!s) s = SB_NEW(&pieces, n, "datasets of a file");
+  s = sb_h5_agree(f, s);
+  if (!s) s = put_all(f, cols, n, place, crc, pieces);
+  sb_mem_free(pieces);
+  sb_mem_free(crc);
+  sb_mem_free(place);
+  return s;
 }
 
 sb_status sb_file_put(sb_file *f, const sb_column *col) { return sb_file_put_all(f, col, 1); }
@@ -290,7 +329,7 @@ sb_status sb_file_get(sb_file *f, const char *path, sb_kind kind, int64_t first,
   const hid_t set = open_dataset(f, path, &s);
   s = sb_agree(f->comm, s);
   if (!s)
-    s = sb_agree(f->comm, transfer_slices(f, set, path, 0, kind, &r, first, count, longest, data));
+    s = sb_agree(f->comm, transfer_slices(f, set, path, kind, &r, first, count, longest, data));
   if (set >= 0) H5Dclose(set);
   return s;
 }

@@ -79,9 +79,7 @@ static sb_status close_handle(sb_file *f, hid_t *handle) {
 }
 
 sb_status sb_h5_meta(sb_file *f) {
-  sb_status s = f->part ? close_handle(f, &f->data) : SB_OK;
-  if (!s && f->comm->rank == 0 && f->meta < 0) s = open_handle(f, 0, &f->meta);
-  return s;
+  return f->comm->rank == 0 && f->meta < 0 ? open_handle(f, 0, &f->meta) : SB_OK;
 }
 
 /* Reserves the room that all datasets need, so that a full disk is found by one rank and before the
@@ -95,18 +93,12 @@ static sb_status reserve(sb_file *f) {
 }
 
 sb_status sb_h5_data(sb_file *f) {
-  sb_status s = SB_OK;
-  if (f->broken || f->data >= 0) return f->broken;
-  if (f->part && f->comm->rank == 0) {
-    s = reserve(f);
-    if (!s) s = close_handle(f, &f->meta);
-  }
-  SB_TRY(sb_h5_agree(f, s));
-  s = sb_agree(f->comm, open_handle(f, 1, &f->data));
+  if (f->data >= 0) return SB_OK;
+  sb_status s = sb_agree(f->comm, open_handle(f, 1, &f->data));
   /* Where only some ranks could open it, to close it would wait for the others: the handle is left.
    */
   if (s) f->data = -1;
-  return s ? sb_h5_agree(f, s) : SB_OK;
+  return s;
 }
 
 /* Closes what is open and removes the part. Collective. */
@@ -130,6 +122,100 @@ sb_status sb_h5_alone(sb_file *f, sb_status (*work)(sb_file *f, void *context), 
   sb_status s = sb_h5_meta(f);
   if (!s && f->comm->rank == 0) s = work(f, context);
   return sb_h5_agree(f, s);
+}
+
+/* --- Numbers
+ * ------------------------------------------------------------------------------------------- */
+
+#define SLICE_BYTES \
+  (INT64_C(1) << 30) /* of one rank in one transfer: MPI-IO counts bytes in an int */
+
+/* Pieces of one transfer as MPI wants them. */
+typedef struct scatter {
+  int n, *bytes;
+  MPI_Aint *at, *data;
+} scatter;
+
+static sb_status scatter_new(int n, scatter *out) {
+  *out = (scatter){.n = 0};
+  SB_TRY(SB_NEW(&out->bytes, n, "pieces of a file"));
+  SB_TRY(SB_NEW(&out->at, n, "pieces of a file"));
+  return SB_NEW(&out->data, n, "pieces of a file");
+}
+
+static void scatter_free(scatter *s) {
+  sb_mem_free(s->data);
+  sb_mem_free(s->at);
+  sb_mem_free(s->bytes);
+}
+
+/* Takes at most SLICE_BYTES from pieces *next, of which *done bytes were taken before. */
+static void scatter_take(const sb_h5_piece *pieces, int n, int *next, int64_t *done, scatter *out) {
+  int64_t left = SLICE_BYTES;
+  for (out->n = 0; *next < n && left > 0; out->n++) {
+    const sb_h5_piece *p = &pieces[*next];
+    const int64_t rest = p->bytes - *done, some = rest < left ? rest : left;
+    out->bytes[out->n] = (int)some;
+    out->at[out->n] = (MPI_Aint)(p->at + *done);
+    MPI_Get_address((const char *)p->data + *done, &out->data[out->n]);
+    *done += some, left -= some;
+    if (*done == p->bytes) ++*next, *done = 0;
+  }
+}
+
+static sb_status said_by_mpi(const sb_file *f, const char *what, int code) {
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length;
+  if (code == MPI_SUCCESS) return SB_OK;
+  MPI_Error_string(code, text, &length);
+  return sb_fail(SB_SYS, "%s: cannot %s: %s", f->path, what, text);
+}
+
+/* Collective. One transfer. */
+static int write_scatter(MPI_File file, const scatter *s) {
+  MPI_Datatype there, here;
+  MPI_Type_create_hindexed(s->n, s->bytes, s->at, MPI_BYTE, &there);
+  MPI_Type_create_hindexed(s->n, s->bytes, s->data, MPI_BYTE, &here);
+  MPI_Type_commit(&there);
+  MPI_Type_commit(&here);
+  const int view = MPI_File_set_view(file, 0, MPI_BYTE, there, "native", MPI_INFO_NULL);
+  const int code = MPI_File_write_all(file, MPI_BOTTOM, s->n > 0, here, MPI_STATUS_IGNORE);
+  MPI_Type_free(&here);
+  MPI_Type_free(&there);
+  return view != MPI_SUCCESS ? view : code;
+}
+
+static sb_status write_pieces(sb_file *f, const sb_h5_piece *pieces, int n, scatter *some) {
+  MPI_File file;
+  int64_t bytes = 0, done = 0;
+  int next = 0, code = MPI_SUCCESS;
+  for (int i = 0; i < n; i++) bytes += pieces[i].bytes;
+  SB_TRY(sb_max_int(f->comm, &bytes, 1));
+  SB_TRY(sb_agree(f->comm, said_by_mpi(f, "open",
+                                       MPI_File_open(MPI_Comm_f2c(sb_comm_handle(f->comm)), f->part,
+                                                     MPI_MODE_RDWR, MPI_INFO_NULL, &file))));
+  for (; bytes > 0; bytes -= SLICE_BYTES) {
+    scatter_take(pieces, n, &next, &done, some);
+    const int now = write_scatter(file, some);
+    if (code == MPI_SUCCESS) code = now;
+  }
+  const int closed = MPI_File_close(&file);
+  return said_by_mpi(f, "write", code != MPI_SUCCESS ? code : closed);
+}
+
+sb_status sb_h5_write(sb_file *f, const sb_h5_piece *pieces, int n) {
+  scatter some = {.n = 0};
+  sb_status s = SB_OK;
+  if (f->broken) return f->broken;
+  if (f->comm->rank == 0) {
+    s = reserve(f);
+    if (!s) s = close_handle(f, &f->meta);
+  }
+  if (!s) s = scatter_new(n + 1, &some);
+  s = sb_h5_agree(f, s);
+  if (!s) s = sb_h5_agree(f, write_pieces(f, pieces, n, &some));
+  scatter_free(&some);
+  return s;
 }
 
 /* --- Life

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "sb/crc.h"
 #include "sb/file.h"
 #include "sb/recorder.h"
 #include "sb/text.h"
@@ -15,20 +16,6 @@
 
 /** A local step that may fail. SB_SYS where SB_FAIL (sb/file.h) wants this one to fail. */
 sb_status sb_fault(const sb_comm *c, const char *step);
-
-/* --- crc.c --------------------------------------------------------------------------------------
- */
-
-/** crc of (bytes whose crc is `crc`) followed by data; start with 0. */
-uint64_t sb_crc_add(uint64_t crc, const void *data, int64_t bytes);
-/** Share of a piece in the crc of the whole, when `bytes` bytes come after it: the shares of all
- * pieces give the whole by exclusive or. */
-uint64_t sb_crc_shift(uint64_t crc, int64_t bytes);
-/** Collective: exclusive or over ranks of n <= SB_CRC_MOST values, in place. */
-#define SB_CRC_MOST 32
-sb_status sb_crc_total(const sb_comm *c, uint64_t *crc, int n);
-/** The 16 hex digits of a crc. */
-void sb_crc_text(uint64_t crc, char out[17]);
 
 /* --- path.c -------------------------------------------------------------------------------------
  */

@@ -72,11 +72,32 @@ sb_status sb_h5_groups(sb_file *f, const char *path, int self) {
 /* --- Attributes
  * --------------------------------------------------------------------------------------- */
 
+/* Made once, as files of many datasets ask for them thousands of times. */
 static hid_t text_type(void) {
-  const hid_t type = H5Tcopy(H5T_C_S1);
+  static hid_t type;
+  if (type) return type;
+  type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
+}
+
+static hid_t one_element(void) {
+  static hid_t space;
+  if (!space) space = H5Screate(H5S_SCALAR);
+  return space;
+}
+
+/* An attribute that is not there. */
+static sb_status attach(sb_file *f, hid_t object, const char *path, const char *name, hid_t type,
+                        hid_t space, const void *x) {
+  const hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  sb_status s = SB_OK;
+  if (a < 0 || H5Awrite(a, type, x) < 0)
+    s = sb_fail(SB_SYS, "%s: cannot write attribute %s of %s: %s", f->path, name, path,
+                sb_h5_why());
+  if (a >= 0) H5Aclose(a);
+  return s;
 }
 
 static sb_status put(sb_file *f, const char *path, const char *name, hid_t type, hid_t space,
@@ -84,28 +105,30 @@ static sb_status put(sb_file *f, const char *path, const char *name, hid_t type,
   SB_TRY(sb_h5_groups(f, path, 1));
   const hid_t object = H5Oopen(f->meta, path, H5P_DEFAULT);
   if (object >= 0 && H5Aexists(object, name) > 0) H5Adelete(object, name);
-  const hid_t a = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  sb_status s = SB_OK;
-  if (object < 0 || a < 0 || H5Awrite(a, type, x) < 0)
-    s = sb_fail(SB_SYS, "%s: cannot write attribute %s of %s: %s", f->path, name, path,
-                sb_h5_why());
-  if (a >= 0) H5Aclose(a);
+  sb_status s = attach(f, object, path, name, type, space, x);
   if (object >= 0) H5Oclose(object);
   return s;
 }
 
+sb_status sb_h5_text_of(sb_file *f, hid_t object, const char *path, const char *name,
+                        const char *text) {
+  return attach(f, object, path, name, text_type(), one_element(), &text);
+}
+
+sb_status sb_h5_number_of(sb_file *f, hid_t object, const char *path, const char *name, hid_t type,
+                          const void *x) {
+  return attach(f, object, path, name, type, one_element(), x);
+}
+
 sb_status sb_h5_text(sb_file *f, const char *path, const char *name, const char *text) {
-  const hid_t type = text_type(), space = H5Screate(H5S_SCALAR);
-  sb_status s = put(f, path, name, type, space, &text);
-  H5Sclose(space);
-  H5Tclose(type);
-  return s;
+  return put(f, path, name, text_type(), one_element(), &text);
 }
 
 sb_status sb_h5_numbers(sb_file *f, const char *path, const char *name, hid_t type, int n,
                         const void *x) {
   const hsize_t count = (hsize_t)n;
-  const hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, NULL);
+  if (n == 1) return put(f, path, name, type, one_element(), x);
+  const hid_t space = H5Screate_simple(1, &count, NULL);
   sb_status s = put(f, path, name, type, space, x);
   H5Sclose(space);
   return s;

@@ -20,7 +20,8 @@ struct sb_recorder {
   const sb_comm *comm;
   char *directory, *name, *parent;
   int overwrite, parts; /* parts: written so far                                    */
-  sb_status broken;     /* an earlier call failed                                   */
+  sb_status broken;     /* an earlier call failed, on every rank                    */
+  sb_status mine;       /* one failed on this rank; agreed on when a part is written */
   sb_picture picture;
   int64_t most, held, total; /* frames of a part; in the buffer; in the parts before     */
   frame *frames;             /* [most]                                                   */
@@ -43,18 +44,27 @@ static void group_name(int64_t index, char out[32]) {
 /* --- One part
  * ----------------------------------------------------------------------------------------- */
 
+static sb_status put_frame(sb_file *f, const char *group, const frame *at) {
+  const double time = at->leg + at->t;
+  const int64_t leg = at->leg;
+  SB_TRY(sb_h5_groups(f, group, 1));
+  const hid_t object = H5Gopen2(f->meta, group, H5P_DEFAULT);
+  sb_status s = sb_h5_number_of(f, object, group, "time", H5T_IEEE_F64LE, &time);
+  if (!s) s = sb_h5_number_of(f, object, group, "leg", H5T_STD_I64LE, &leg);
+  if (!s) s = sb_h5_number_of(f, object, group, "t", H5T_IEEE_F64LE, &at->t);
+  if (!s) s = sb_h5_number_of(f, object, group, "step", H5T_STD_I64LE, &at->step);
+  if (object >= 0) H5Gclose(object);
+  return s;
+}
+
 static sb_status put_frames(sb_file *f, void *context) {
   const sb_recorder *r = context;
   char group[32];
   SB_TRY(sb_h5_int(f, "/", "dimension", r->picture.d));
   SB_TRY(sb_h5_int(f, "/", "part", r->parts));
   for (int64_t k = 0; k < r->held; k++) {
-    const frame *at = &r->frames[k];
     group_name(r->total + k, group);
-    SB_TRY(sb_h5_real(f, group, "time", at->leg + at->t));
-    SB_TRY(sb_h5_int(f, group, "leg", at->leg));
-    SB_TRY(sb_h5_real(f, group, "t", at->t));
-    SB_TRY(sb_h5_int(f, group, "step", at->step));
+    SB_TRY(put_frame(f, group, &r->frames[k]));
   }
   return SB_OK;
 }
@@ -89,7 +99,7 @@ static sb_status write_part(sb_recorder *r) {
   char *path = NULL;
   int each, fixed;
   if (r->held == 0) return SB_OK;
-  SB_TRY_ALL(r->comm, part_path(r, r->parts, &path));
+  SB_TRY_ALL(r->comm, r->mine ? r->mine : part_path(r, r->parts, &path));
   const int n = list_columns(r, &each, &fixed);
   sb_status s = write_file(r, path, n + fixed);
   for (int64_t k = 0; k < r->held && !s && r->comm->rank == 0; k++)
@@ -119,10 +129,11 @@ static sb_status put_state(sb_file *f, void *context) {
 
 /* Positions and velocities are the first two arrays of a frame; the others follow from them. */
 sb_status sb_recorder_save(const sb_recorder *r, sb_file *f) {
-  sb_column *cols;
-  char(*paths)[64];
+  sb_column *cols = NULL;
+  char(*paths)[64] = NULL;
   const int64_t width = sb_picture_width(&r->picture);
-  sb_status s = SB_NEW(&cols, 2 * r->held + SB_PICTURE_MOST, "arrays to be kept");
+  sb_status s = r->mine;
+  if (!s) s = SB_NEW(&cols, 2 * r->held + SB_PICTURE_MOST, "arrays to be kept");
   if (!s) s = SB_NEW(&paths, 2 * r->held + SB_PICTURE_MOST, "arrays to be kept");
   s = sb_h5_agree(f, s);
   if (!s) s = sb_h5_alone(f, put_state, (void *)(uintptr_t)r);
@@ -281,21 +292,19 @@ sb_status sb_recorder_open(const sb_comm *c, const sb_recorder_options *o, int64
 
 sb_status sb_recorder_add(sb_recorder *r, int leg, int64_t step, double t, int64_t first,
                           int64_t count, const double *x, const double *v) {
-  if (r->broken) return r->broken;
+  if (r->broken) return r->broken; /* ranks do not wait for each other between parts */
   const int64_t skip = r->picture.first - first;
-  if (r->picture.count > 0 && (skip < 0 || skip + r->picture.count > count))
-    r->broken =
+  r->frames[r->held] = (frame){leg, step, t};
+  if (r->picture.count > 0 && (skip < 0 || skip + r->picture.count > count)) {
+    r->mine =
         sb_fail(SB_SYS, "recorder: particles %lld + %lld lack some of this rank's recorded ones",
                 (long long)first, (long long)count);
-  else {
+  } else {
     const int64_t at = r->picture.count > 0 ? skip * r->picture.d : 0;
-    r->frames[r->held] = (frame){leg, step, t};
     sb_picture_fill(&r->picture, x + at, v ? v + at : NULL,
                     r->data + r->held * r->picture.count * sb_picture_width(&r->picture));
-    r->held++;
   }
-  r->broken = sb_agree(r->comm, r->broken);
-  if (!r->broken && r->held == r->most) {
+  if (++r->held == r->most) {
     const double since = sb_clock();
     r->broken = write_part(r);
     sb_timer(SB_T_OUTPUT, since);

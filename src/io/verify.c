@@ -54,7 +54,7 @@ static sb_status numbers_crc(sb_file *f, const char *path, const sb_h5_shape *x,
   sb_status s = read_share(f, path, x->kind, share, row, each, turns, buffer, crc);
   sb_mem_free(buffer);
   *crc = share.count ? sb_crc_shift(*crc, (x->shape[0] - share.first - share.count) * row) : 0;
-  return s ? s : sb_crc_total(f->comm, crc, 1);
+  return s ? s : sb_xor_int(f->comm, crc, 1);
 }
 
 static sb_status text_crc(sb_file *f, const char *path, uint64_t *crc) {
@@ -141,7 +141,7 @@ sb_status sb_path_crc(const sb_comm *c, const char *path, int64_t *bytes, char c
   const sb_share share = sb_share_of(c, size);
   SB_TRY_ALL(c, file_share(path, share.first, share.first + share.count, &sum));
   sum = share.count ? sb_crc_shift(sum, size - share.first - share.count) : 0;
-  SB_TRY(sb_crc_total(c, &sum, 1));
+  SB_TRY(sb_xor_int(c, &sum, 1));
   if (bytes) *bytes = size;
   sb_crc_text(sum, crc);
   return SB_OK;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sb/about.h"
+#include "sb/crc.h"
 #include "sb/file.h"
 #include "sb/mem.h"
 #include "tap.h"
@@ -255,6 +256,30 @@ static void test_alone(void) {
   tap_ok(all(s == SB_OK && memcmp(x, y, sizeof x) == 0), "a file of each rank: %s", sb_message());
 }
 
+/* Bit by bit, as the definition has it. */
+static uint64_t plain_crc(const unsigned char *p, int64_t bytes) {
+  uint64_t crc = ~UINT64_C(0);
+  for (int64_t i = 0; i < bytes; i++) {
+    crc ^= p[i];
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? UINT64_C(0xC96C5795D7870F42) : 0);
+  }
+  return ~crc;
+}
+
+static void test_crc(void) {
+  static unsigned char data[20000];
+  int wrong = 0;
+  for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)(i * i * 31 + i / 7);
+  for (int64_t n = 0; n < 20000; n += 1 + n / 11)
+    for (int64_t cut = 0; cut <= n; cut += 1 + n / 3) {
+      const uint64_t head = sb_crc_add(0, data, cut), want = plain_crc(data, n);
+      wrong += sb_crc_add(head, data + cut, n - cut) != want;
+      wrong += (sb_crc_shift(head, n - cut) ^ sb_crc_add(0, data + cut, n - cut)) != want;
+    }
+  tap_ok(wrong == 0 && sb_crc_add(0, "123456789", 9) == UINT64_C(0x995DC9BBDF1939FA),
+         "the crc is CRC-64/XZ, whole or in two pieces");
+}
+
 int main(int argc, char **argv) {
   sb_comm *world;
   sb_file *f;
@@ -273,6 +298,7 @@ int main(int argc, char **argv) {
     test_conversion(f);
     sb_file_close(f);
   }
+  test_crc();
   test_verify();
   test_bytes();
   test_alone();
