@@ -129,6 +129,8 @@ typedef struct sb_method {
   sb_status (*leave)(sb_run *run, const char *directory, const sb_projection *projection, const char *parent);
   /** Collective. Metrics of the method's own, at most `most`, for the report. NULL: none. */
   sb_status (*metrics)(sb_run *run, sb_metric *out, int most, int *n);
+  /** What the report is to hold of the training; borrowed; returns the number of tables. NULL: none. */
+  int (*tables)(sb_run *run, sb_report_table *out, int most);
   /** Collective. Says what the last sampling showed (effective sample size …). */
   sb_status (*remark)(sb_run *run);
 } sb_method;

@@ -19,6 +19,14 @@ typedef struct sb_metric {
   double target; /**< for SB_TARGET                        */
 } sb_metric;
 
+/** Numbers that a method leaves of its training: rows [rows, columns]. */
+typedef struct sb_report_table {
+  const char *name;
+  const char *const *columns; /**< names, NULL at the end */
+  int64_t rows;
+  const double *data;
+} sb_report_table;
+
 typedef struct sb_report {
   const char *method, *status; /**< done|stopped|diverged|not_converged             */
   const char *deck;            /**< used deck: its CRC-64 goes to the file, by which a run knows its report; or NULL */
@@ -27,6 +35,8 @@ typedef struct sb_report {
   int metric_count;
   double error_time_step, error_score, error_ratio, error_monte_carlo; /**< NAN: not measured */
   int64_t memory_predicted, memory_peak; /**< bytes of the rank that has most                 */
+  const sb_report_table *tables; /**< in the file alone: "tables":{NAME:{"columns":[…],"rows":[[…],…]}}    */
+  int table_count;
   const char *const *files;              /**< below the directory; parts (NAME.p0001.h5 … of
                                               NAME.h5) are found and added                    */
   int file_count;

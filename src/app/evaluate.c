@@ -94,8 +94,10 @@ static const char *const files[] = {"checkpoint.h5", "samples.h5",   "trajectori
 sb_status evaluation_report(evaluation *e) {
   app *a = e->a;
   const char *present[8];
+  sb_report_table tables[4];
   char path[1024];
   int n = 0;
+  const int told = a->method->tables && !e->foreign ? a->method->tables(&a->run, tables, 4) : 0;
   for (int i = 0; i < 8 && !e->foreign; i++) {
     SB_TRY(app_path(a, files[i], path, sizeof path));
     if (sb_path_exists(a->comm, path)) present[n++] = files[i];
@@ -114,6 +116,8 @@ sb_status evaluation_report(evaluation *e) {
                             .error_monte_carlo = e->error[ERROR_MONTE_CARLO],
                             .memory_predicted = a->memory_predicted,
                             .memory_peak = (int64_t)peak,
+                            .tables = tables,
+                            .table_count = told,
                             .files = present,
                             .file_count = n};
   return sb_report_write(a->comm, a->options.output, &report);

@@ -234,6 +234,26 @@ static void put_lists(sb_text *t, const report *r) {
   sb_text_add(t, "]}\n");
 }
 
+static void put_table(sb_text *t, const sb_report_table *table) {
+  int width = 0;
+  sb_text_quote(t, table->name);
+  sb_text_add(t, ":{\"columns\":[");
+  for (; table->columns[width]; width++) {
+    sb_text_add(t, width ? "," : "");
+    sb_text_quote(t, table->columns[width]);
+  }
+  sb_text_add(t, "],\"rows\":[");
+  for (int64_t i = 0; i < table->rows; i++) {
+    sb_text_add(t, i ? ",\n  [" : "\n  [");
+    for (int k = 0; k < width; k++) {
+      sb_text_add(t, k ? "," : "");
+      sb_text_number(t, table->data[i * width + k]);
+    }
+    sb_text_add(t, "]");
+  }
+  sb_text_add(t, "]}");
+}
+
 static void put_report(sb_text *t, const report *r) {
   const sb_report *g = r->given;
   sb_text_add(t, "{\"schema\":1");
@@ -250,7 +270,12 @@ static void put_report(sb_text *t, const report *r) {
     sb_text_add(t, i ? ",\n " : "\n ");
     put_metric(t, &g->metrics[i]);
   }
-  sb_text_add(t, "],\n\"errors\":{\"time_step\":");
+  sb_text_add(t, "],\n\"tables\":{");
+  for (int i = 0; i < g->table_count; i++) {
+    sb_text_add(t, i ? ",\n " : "\n ");
+    put_table(t, &g->tables[i]);
+  }
+  sb_text_add(t, "},\n\"errors\":{\"time_step\":");
   sb_text_number(t, g->error_time_step);
   put_number(t, "score", g->error_score);
   put_number(t, "ratio", g->error_ratio);

@@ -233,6 +233,7 @@ static void test_laws(void) {
       o.means = (sb_reals){6, mu};
       o.covariances = (sb_reals){12, cov};
     }
+    if (strcmp(name, "prior") == 0) o.means = (sb_reals){2, mu};
     test_law(name, o);
   }
 }

@@ -354,6 +354,16 @@ static int prepared(sb_run *run, sb_block *out, int most) {
   return n;
 }
 
+static int tables(sb_run *run, sb_report_table *out, int most) {
+  static const char *const columns[] = {
+      "half_step",   "direction",       "mean_start", "variance_start", "mean_end", "variance_end",
+      "target_mean", "target_variance", "coupling",   "distance",       NULL};
+  const dsb *s = run->state;
+  if (most < 1) return 0;
+  *out = (sb_report_table){"half_steps", columns, *s->lines, (const double *)s->history};
+  return 1;
+}
+
 const sb_method sb_method_dsb = {
     .name = "dsb",
     .summary = "diffusion bridge between two data sets: iterative proportional fitting of chains",
@@ -374,4 +384,5 @@ const sb_method sb_method_dsb = {
     .prepared = prepared,
     .legs = dsb_legs,
     .part = dsb_part,
+    .tables = tables,
 };
