@@ -34,9 +34,11 @@ TRAIN = [
 # stage, width, draws, and goals as above, and that of the speed-up on two ranks
 SAMPLE = [("stage2", 128, 0, 76, None, None, 1.85), ("stage2", 512, 0, 88, None, None, 1.85),
           ("stage1", 128, 16, 76, 6.0, None, 1.7)]  # fmt: skip
+# width of dsb's networks, coordinates, and the goal in per cent of peak
+CHAINS = [(128, 2, 75), (256, 50, 75), (512, 2, 75)]
 # coordinates, precision, and the goal in per cent of peak, at 20 + 2 d flops a pair: three quarters of the best known code
 KERNEL = [(2, "float", 85), (10, "float", 72), (40, "float", 69), (2, "double", 49), (10, "double", None)]
-GROUPS = ["peak", "train", "pair", "sample", "noise", "io", "record", "program", "kernel"]
+GROUPS = ["peak", "train", "pair", "sample", "chains", "noise", "io", "record", "program", "kernel"]
 ROUNDS = 3
 
 
@@ -258,6 +260,16 @@ class Bench:
             self.report.time(self.sample_name(stage, width, draws) + ", all ranks", times, "ms/step", 1e3, peer="one rank",
                              ranks=self.options.ranks, ratio=answer["alone"]["best"] / times.best,
                              goal=goal if self.options.ranks == 2 else None, better="more")  # fmt: skip
+        worker.close()
+
+    def run_chains(self):
+        """Chains of method dsb that fill its cache: two networks' evaluations a step, noise and rows included."""
+        worker = self.worker("b_dsb")
+        for width, dimension, goal in CHAINS:
+            times, answer = self.duel(f"chains {width} {dimension}", 0.5, worker)
+            name = f"dsb chains 3x{width}, d = {dimension}"
+            self.figure(name, times, answer, (goal, None, None), "ms/1000 paths", 1e3)
+            self.report.add(f"allocations of a cache, {name}", answer["alone_allocations"], "1", goal=0)
         worker.close()
 
     @staticmethod

@@ -106,27 +106,38 @@ static inline int64_t told(const sb_comm *c, int64_t x) {
 
 typedef struct stage {
   sb_deck *deck;
-  sb_data_options data;
-  sb_law_options law;
+  sb_data_options data[2];
+  sb_law_options law[2];
   sb_run run;
 } stage;
 
-static inline void stage_open(const sb_comm *c, const char *deck, stage *s) {
-  sb_section sections[32] = {{"data", NULL, sb_data_keys, &s->data, ""},
-                             {"data", NULL, sb_law_keys, &s->law, ""}};
-  s->run = (sb_run){.comm = c, .seed = 7, .method = sb_method_find("two_stage")};
+static inline void stage_of(const sb_comm *c, const char *method, const char *deck, stage *s) {
+  sb_section sections[32] = {{"data", NULL, sb_data_keys, &s->data[0], ""},
+                             {"data", NULL, sb_law_keys, &s->law[0], ""},
+                             {"source", NULL, sb_source_keys, &s->data[1], ""},
+                             {"source", NULL, sb_law_keys, &s->law[1], ""}};
+  s->run = (sb_run){.comm = c, .seed = 7, .method = sb_method_find(method)};
+  s->data[1].section = "source";
   must(sb_mem_new(&s->run.state, 1, s->run.method->state_size, "state"));
-  const int n = 2 + s->run.method->sections(s->run.state, sections + 2, 30);
+  const int n = 4 + s->run.method->sections(s->run.state, sections + 4, 28);
   must(sb_deck_read(deck, (int64_t)strlen(deck), "deck", &s->deck));
   must(sb_deck_bind(s->deck, sections, n));
-  must(sb_data_open(c, &s->data, &s->law, 7, &s->run.data));
+  if (s->run.method->needs == 2)
+    must(sb_data_open_pair(c, s->data, s->law, 7, &s->run.data, &s->run.source));
+  else
+    must(sb_data_open(c, s->data, s->law, 7, &s->run.data));
   must(s->run.method->open(&s->run));
+}
+
+static inline void stage_open(const sb_comm *c, const char *deck, stage *s) {
+  stage_of(c, "two_stage", deck, s);
 }
 
 static inline void stage_close(stage *s) {
   if (!s->deck) return;
   s->run.method->close(&s->run);
   sb_data_close(s->run.comm, s->run.data);
+  sb_data_close(s->run.comm, s->run.source);
   sb_mem_free(s->run.state);
   sb_deck_free(s->deck);
   *s = (stage){0};
