@@ -5,10 +5,10 @@
 #define SB_LAW_KINDS_H
 #include "sb/law.h"
 
-#define SB_LAWS(law)                                                                            \
-  law(ring) law(ring6) law(gmm8) law(mixture_b) law(grid) law(gaussian) law(prior) law(mixture) law(chain) \
-      law(ar1) law(two_modes) law(gaussians8_cfm) law(gaussians8_dsb) law(mixture_dsb)          \
-          law(moons_cfm) law(moons_dsb) law(swiss_roll) law(s_curve) law(checkerboard)          \
+#define SB_LAWS(law)                                                                              \
+  law(ring) law(ring6) law(gmm8) law(mixture_b) law(grid) law(gaussian) law(prior) law(mixture)   \
+      law(chain) law(ar1) law(two_modes) law(gaussians8_cfm) law(gaussians8_dsb) law(mixture_dsb) \
+          law(moons_cfm) law(moons_dsb) law(swiss_roll) law(s_curve) law(checkerboard)            \
               law(pinwheel) law(circles) law(bridge)
 
 /* A mixture, a way to draw points of the plane, or where a known bridge ends. */

@@ -14,7 +14,8 @@
 
 sb_status dsb_affine_open(dsb *s) {
   const int64_t n = s->steps, d = s->d;
-  for (int i = 0; i < DIRECTIONS && s->options.regressor != REGRESSOR_NETWORK; i++) {
+  for (int i = 0; i < DIRECTIONS && s->options.regressor != REGRESSOR_NETWORK && !dsb_exact(s);
+       i++) {
     SB_TRY(SB_NEW(&s->affine[i].slope, n * d * d, "slopes of steps"));
     SB_TRY(SB_NEW(&s->affine[i].shift, n * d, "shifts of steps"));
     if (s->options.noise == NOISE_EXACT)

@@ -28,7 +28,7 @@ int64_t dsb_cache_paths(const dsb *s, int d) {
 }
 
 double dsb_cache_bytes(const dsb *s, int d) {
-  return s->options.regressor == REGRESSOR_GAUSSIAN
+  return s->options.regressor == REGRESSOR_GAUSSIAN || dsb_exact(s)
              ? 0
              : (double)dsb_cache_paths(s, d) * (double)sb_reference_steps(&s->reference_options) *
                    2 * d * sizeof(float);

@@ -78,6 +78,7 @@ static int sections(void *state, sb_section *out, int most) {
       {"train.backward", "train", sb_train_keys, &s->train_part[TO_SOURCE],
        "training of the backward network"},
       {"sample", NULL, sample_keys, &s->sample, "sampling by chains"},
+      {"field", NULL, sb_pair_field, &s->pair, "where the drift comes from"},
       {"dsb", NULL, dsb_keys, &s->options, "method dsb"},
   };
   const int n = (int)(sizeof all / sizeof *all);
@@ -105,7 +106,7 @@ static int64_t bytes(sb_run *run) {
   for (int p = 0; p < DIRECTIONS; p++) {
     if (s->options.regressor != REGRESSOR_NETWORK)
       sum += 8 * steps * d * (2 * d + 1);
-    else if (!net_of(s, run->data->d, p, &net))
+    else if (!dsb_exact(s) && !net_of(s, run->data->d, p, &net))
       sum += (double)sb_task_bytes(run->comm, &net, &s->train_part[p], s->options.iterations) +
              2 * (double)sb_tape_bytes(&net, 1);
   }
@@ -192,7 +193,7 @@ static sb_status check(sb_run *run) {
   s->run = run;
   s->d = run->data->d;
   s->steps = (int)sb_reference_steps(&s->reference_options);
-  for (int p = 0; p < DIRECTIONS && s->options.regressor == REGRESSOR_NETWORK; p++) {
+  for (int p = 0; p < DIRECTIONS && dsb_by(s, REGRESSOR_NETWORK); p++) {
     const sb_train_options *o = &s->train_part[p];
     if (o->steps < 1)
       return sb_fail(SB_USE, "train.steps: a half-step of dsb needs at least one step");
@@ -218,7 +219,17 @@ static sb_status open_reference(dsb *s) {
   double v = 0;
   for (int k = 0; k < s->d; k++) v += source->cov[k * s->d + k] / s->d;
   s->variance = v;
-  return sb_reference_open(&s->reference_options, s->d, source->mean, v, &s->reference);
+  SB_TRY(sb_reference_open(&s->reference_options, s->d, source->mean, v, &s->reference));
+  s->pair.variance = s->reference.total;
+  return SB_OK;
+}
+
+/* The closed form, which is for Brownian motion. */
+static sb_status open_bridge(dsb *s) {
+  if (s->reference_options.process == SB_PROCESS_BROWNIAN) return sb_pair_open(s->run, &s->pair);
+  s->pair.run = s->run;
+  if (!dsb_exact(s)) return SB_OK;
+  return sb_fail(SB_USE, "field.source: exact is known for reference.process: brownian alone");
 }
 
 static sb_status open_task(dsb *s, int part) {
@@ -255,10 +266,10 @@ static sb_status open(sb_run *run) {
   s->steps = (int)sb_reference_steps(&s->reference_options);
   SB_TRY_ALL(run->comm, open_reference(s));
   SB_TRY(check_scale(s));
+  SB_TRY(open_bridge(s));
   SB_TRY_ALL(run->comm, scratch(s));
   SB_TRY_ALL(run->comm, dsb_affine_open(s));
-  for (int p = 0; p < DIRECTIONS && s->options.regressor == REGRESSOR_NETWORK; p++)
-    SB_TRY(open_task(s, p));
+  for (int p = 0; p < DIRECTIONS && dsb_by(s, REGRESSOR_NETWORK); p++) SB_TRY(open_task(s, p));
   SB_TRY_ALL(run->comm, dsb_step_open(s));
   return dsb_cache_open(s);
 }
@@ -275,6 +286,7 @@ static void close(sb_run *run) {
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
   for (int p = 0; p < DIRECTIONS; p++) sb_task_close(&s->task[p]);
   sb_reference_close(&s->reference);
+  sb_pair_close(run);
 }
 
 /* --- What others see
@@ -383,6 +395,8 @@ const sb_method sb_method_dsb = {
     .prepare = dsb_prepare,
     .prepared = prepared,
     .legs = dsb_legs,
+    .marginal = sb_pair_marginal,
+    .density = sb_pair_density,
     .part = dsb_part,
     .tables = tables,
 };

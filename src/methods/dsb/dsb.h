@@ -8,6 +8,7 @@
 #ifndef SB_DSB_H
 #define SB_DSB_H
 #include "sb/method.h"
+#include "sb/pair.h"
 #include "sb/reference.h"
 
 enum { TO_DATA, TO_SOURCE, DIRECTIONS };
@@ -60,6 +61,7 @@ typedef struct dsb_cache {
 } dsb_cache;
 
 typedef struct dsb {
+  sb_pair pair; /* its variance: that of the reference */
   /* sections of the deck */
   sb_reference_options reference_options;
   dsb_options options;
@@ -88,6 +90,12 @@ typedef struct dsb {
   float *scale, *weight; /* of each row */
 } dsb;
 
+/* Does the deck ask for exact fields? Then nothing is learned. */
+static inline int dsb_exact(const dsb *s) { return s->pair.source == SB_SOURCE_EXACT; }
+/* What learns, if anything. */
+static inline int dsb_by(const dsb *s, int regressor) {
+  return s->options.regressor == regressor && !dsb_exact(s);
+}
 static inline int dsb_chains_of(int64_t half) { return half % 2 ? TO_DATA : TO_SOURCE; }
 static inline int dsb_learner_of(int64_t half) { return half % 2 ? TO_SOURCE : TO_DATA; }
 static inline int64_t dsb_halves(const dsb *s) { return 2 * s->options.iterations; }

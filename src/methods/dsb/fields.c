@@ -159,11 +159,6 @@ static sb_status step_exact(void *self, int64_t first, int rows, double *x) {
   return SB_OK;
 }
 
-static sb_status begin(void *self, int64_t first, int rows, double *x) {
-  const dsb *s = self;
-  return sb_run_begin(s->run, first, rows, x);
-}
-
 /* Whole steps of those that are not Euler-Maruyama's. */
 static sb_status (*step_of(const dsb *s))(void *, int64_t, int, double *) {
   if (s->affine[0].noise) return step_exact;
@@ -175,28 +170,24 @@ sb_status dsb_legs(sb_run *run, sb_view view, sb_leg *out, int most, int *n) {
   dsb *s = run->state;
   *n = 1;
   if (most < 1) return sb_fail(SB_SYS, "dsb: no room for a leg");
-  (void)view;
   dsb_fields_close(s);
+  if (sb_pair_is_exact(&s->pair, view)) {
+    SB_TRY(sb_pair_closed(&s->pair, s->steps, out));
+    out->times = s->reference.time;
+    out->quiet_end = !s->sample.noise_last_step;
+    return SB_OK;
+  }
   SB_TRY_ALL(run->comm, open_view(s));
   s->view->direction = run->backward ? TO_SOURCE : TO_DATA;
-  const uint32_t way = (uint32_t)s->view->direction;
-  *out = (sb_leg){.name = "forward",
-                  .field = {.name = s->sample.ode ? "probability flow" : "learned drift",
-                            .d = s->d,
-                            .self = s,
-                            .at = at,
-                            .eval = s->sample.ode ? eval_flow : eval,
-                            .step = step_of(s),
-                            .begin = begin,
-                            .likely = "networks that were trained for too few steps, or diverged"},
-                  .steps = s->steps,
-                  .times = s->reference.time,
-                  .variance = s->sample.ode ? 0 : s->reference.total,
-                  .quiet_end = !s->sample.noise_last_step,
-                  .backward = run->backward,
-                  .start = sb_run_begins(run),
-                  .path_key = sb_noise_key(run->seed, SB_FOR_PATH, way, 0)};
-  if (run->backward) strcpy(out->name, "backward");
+  sb_pair_leg(&s->pair, s->steps, out);
+  out->field.name = s->sample.ode ? "probability flow" : "learned drift";
+  out->field.at = at;
+  out->field.eval = s->sample.ode ? eval_flow : eval;
+  out->field.step = step_of(s);
+  out->field.likely = "networks that were trained for too few steps, or diverged";
+  out->times = s->reference.time;
+  out->variance = s->sample.ode ? 0 : s->reference.total;
+  out->quiet_end = !s->sample.noise_last_step;
   return SB_OK;
 }
 
@@ -276,6 +267,7 @@ sb_status dsb_part(sb_run *run, int part, double t, int64_t n, const double *x, 
                    int *width) {
   dsb *s = run->state;
   *width = part < DIRECTIONS ? s->d : 1;
+  if (dsb_exact(s)) return sb_fail(SB_USE, "nothing was learned: field.source is exact");
   if (part >= DIRECTIONS && !run->source->mixture)
     return sb_fail(SB_USE, "log density: that of the source is not known");
   if (part >= DIRECTIONS) SB_TRY(open_slopes(s));

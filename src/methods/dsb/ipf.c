@@ -96,7 +96,7 @@ sb_status dsb_prepare(sb_run *run) {
     look_back(s, 0);
     return SB_OK;
   }
-  if (s->options.regressor == REGRESSOR_NETWORK) return SB_OK;
+  if (s->options.regressor == REGRESSOR_NETWORK || dsb_exact(s)) return SB_OK;
   for (int64_t half = 0; half <= dsb_halves(s); half++) {
     const int learn = half < dsb_halves(s);
     if (gaussian) {

@@ -5,8 +5,7 @@
 
 sb_status dsb_step_open(dsb *s) {
   for (int i = 0; i < DIRECTIONS; i++)
-    if (s->options.regressor == REGRESSOR_NETWORK)
-      SB_TRY(sb_tape_open(&s->task[i].net, 0, &s->tape[i]));
+    if (dsb_by(s, REGRESSOR_NETWORK)) SB_TRY(sb_tape_open(&s->task[i].net, 0, &s->tape[i]));
   SB_TRY(SB_NEW(&s->x32, (int64_t)SB_BLOCK * s->d, "tile of points"));
   return SB_NEW(&s->y32, (int64_t)SB_BLOCK * s->d, "tile of steps");
 }
