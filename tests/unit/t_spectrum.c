@@ -92,6 +92,31 @@ static void test_tiny(problem *p, double *all) {
   }
 }
 
+/* P itself, by blocks. */
+static void test_matrix(problem *p) {
+  static const float x[] = {0, 1, 3};
+  static const double want[] = {0.6341653844686232,   0.3574570469376942,  0.008377568593682654,
+                                0.3574570469376942,   0.5476961343398021,  0.09484681872250372,
+                                0.008377568593682654, 0.09484681872250372, 0.8967756126838139};
+  const sb_scaling_options how = {SB_STORE_FLY, SB_DOUBLE, 1e-14, 200};
+  sb_scaling_result r;
+  sb_process_grid *grid;
+  sb_dist m = {0};
+  double v[3], own[9], all[9], worst = 0;
+  set(p, 3, 1, .5, x);
+  need(sb_scale(world, &p->k, &how, p->log_v, &r));
+  for (int i = 0; i < 3; i++) v[i] = exp(p->log_v[i]);
+  need(sb_process_grid_open(world, 3, &grid));
+  need(sb_dist_open(grid, 3, 3, "a matrix", &m));
+  need(sb_gram_fill(&p->k, v, &m));
+  need(sb_dist_rows(&m, own));
+  need(sb_gather_rows(world, 3, 3, sizeof *all, own, all));
+  for (int i = 0; i < 9; i++) worst = fmax(worst, fabs(all[i] - want[i]));
+  tap_ok(worst < 1e-12, "tiny example: the bistochastic matrix to %.1e", worst);
+  sb_dist_close(&m);
+  sb_process_grid_close(grid);
+}
+
 static double normal(double u) {
   double z = 0;
   for (int k = 0; k < 60; k++) {
@@ -229,6 +254,7 @@ int main(int argc, char **argv) {
   need(SB_NEW(&p->log_v, MOST, "a scaling"));
   need(SB_NEW(&all, 2 * MOST * PAIRS, "vectors"));
   test_tiny(p, all);
+  test_matrix(p);
   test_gauss(p, x, all, .05);
   test_gauss(p, x, all, .2);
   test_draws(p, x, all);

@@ -42,7 +42,7 @@ typedef struct likelihood_options {
 typedef struct local_options {
   int64_t radius, block;
   int periodic;
-  sb_reals starts, members;
+  sb_reals blocks, starts, members;
 } local_options;
 
 /* Function `sb_likelihood` of a plug-in: gradient [rows, d] of the negative log-likelihood at x

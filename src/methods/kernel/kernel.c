@@ -114,9 +114,12 @@ static int64_t bytes(sb_run *run) { return bytes_of(run, 1, run->data->d, run->d
 
 static int64_t local_bytes(sb_run *run) {
   const local_options *o = &((const engine *)run->state)->local;
-  const double d = run->data->d, block = fmin(d, (double)o->block);
-  return bytes_of(run, ceil(d / block), fmin(d, o->members.n ? d : block + 2.0 * (double)o->radius),
-                  block);
+  const double d = run->data->d;
+  double block = fmin(d, (double)o->block), heads = ceil(d / block);
+  for (int i = 0; i < o->blocks.n; i++)
+    block = fmin(d, i ? fmax(block, o->blocks.v[i]) : o->blocks.v[i]);
+  if (o->blocks.n) heads = o->blocks.n;
+  return bytes_of(run, heads, fmin(d, o->members.n ? d : block + 2.0 * (double)o->radius), block);
 }
 
 static sb_status scratch(engine *e) {

@@ -13,6 +13,7 @@ const sb_key engine_local_keys[] = {
   SB_INT(local_options, radius, "1", 0, 1e6, "", "a coordinate sees those at most so far from it in their order"),
   SB_BOOL(local_options, periodic, "false", "the last coordinate is next to the first"),
   SB_INT(local_options, block, "1", 1, 1e6, "", "coordinates, one after the other, that move by the same weights"),
+  SB_REALS(local_options, blocks, "[]", 0, 0, "", "or blocks of these sizes, which together are all coordinates"),
   SB_REALS(local_options, starts, "[]", 0, 0, "",
     "neighbourhoods by list instead: where that of each block begins in members, and where the last ends"),
   SB_REALS(local_options, members, "[]", 0, 0, "", "coordinates of the neighbourhoods, one after the other"),
@@ -83,15 +84,30 @@ static sb_status by_list(engine *e, head *h, int b, int first, int last) {
   return SB_OK;
 }
 
+static sb_status check_blocks(const engine *e) {
+  const sb_reals *sizes = &e->local.blocks;
+  double sum = 0;
+  for (int i = 0; i < sizes->n; i++) {
+    if (sizes->v[i] != floor(sizes->v[i]) || sizes->v[i] < 1)
+      return bad_list("blocks", i, sizes->v[i], "no number of coordinates");
+    sum += sizes->v[i];
+  }
+  if (sizes->n && sum != e->d)
+    return sb_fail(SB_USE, "local.blocks: together %g coordinates, the data have %d", sum, e->d);
+  return SB_OK;
+}
+
 sb_status engine_local_heads(engine *e) {
   const int block = e->local.block < e->d ? (int)e->local.block : e->d;
   const int listed = e->local.starts.n || e->local.members.n;
-  e->heads = (e->d + block - 1) / block;
+  SB_TRY(check_blocks(e));
+  e->heads = e->local.blocks.n ? e->local.blocks.n : (e->d + block - 1) / block;
   SB_TRY(SB_NEW(&e->head, e->heads, "heads"));
   if (listed) SB_TRY(check_lists(e));
-  for (int b = 0; b < e->heads; b++) {
-    const int first = b * block, last = first + block < e->d ? first + block - 1 : e->d - 1;
+  for (int b = 0, first = 0, last; b < e->heads; b++, first = last + 1) {
     head *h = &e->head[b];
+    last = first - 1 + (e->local.blocks.n ? (int)e->local.blocks.v[b] : block);
+    if (last >= e->d) last = e->d - 1;
     SB_TRY(listed ? by_list(e, h, b, first, last) : by_radius(e, h, first, last));
     for (int i = 0; i < h->moved; i++) h->move[i] = first + i;
   }
