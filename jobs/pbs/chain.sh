@@ -3,7 +3,8 @@
 #
 #   jobs/pbs/chain.sh 5 input/ring.yml
 #
-# Links after the end of the run end at once. After a link that failed (any status but 0, 75, 76) PBS removes the rest.
+# Jobs get the environment of this command (OPTIONS, SBRIDGE …). Links after the end of the run end at once. After a link that
+# failed (any status but 0, 75, 76) PBS removes the rest.
 #
 #PBS -N sbridge
 #PBS -l select=2:ncpus=32:mpiprocs=32
@@ -17,7 +18,7 @@ if [ -z "${LINK-}" ]; then
   links=${1:?how many jobs?}
   previous='' output=''
   for ((k = 0; k < links; k++)); do
-    previous=$(qsub ${previous:+-W depend=afterok:"$previous"} -v "LINK=1,DECK=${2:?which deck?}${output:+,OUTPUT=$output}" "$0") || exit
+    previous=$(qsub -V ${previous:+-W depend=afterok:"$previous"} -v "LINK=1,DECK=${2:?which deck?}${output:+,OUTPUT=$output}" "$0") || exit
     : "${output:=run_${previous%%.*}}"
     echo "$previous"
   done

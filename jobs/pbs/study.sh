@@ -3,9 +3,9 @@
 #
 #   jobs/pbs/study.sh 8 input/study_ring.yml      (Torque: ARRAY=-t jobs/pbs/study.sh ...)
 #
-# It prints the numbers of the array and of the last job; the results are in run_<array>. Task k takes the cases k, k + N …. A case
-# that fails is a row of the result. Where tasks were not finished (status 75 or 76) the last job says which: the same command with
-# STUDY=run_1234, the folder of the first, goes on.
+# Jobs get the environment of this command (OPTIONS, SBRIDGE …). It prints the numbers of the array and of the last job; the
+# results are in run_<array>. Task k takes the cases k, k + N …. A case that fails is a row of the result. Where tasks were not
+# finished (status 75 or 76) the last job says which: the same command with STUDY=run_1234, the folder of the first, goes on.
 #
 #PBS -N sbridge
 #PBS -l select=1:ncpus=4:mpiprocs=4
@@ -17,10 +17,10 @@
 
 if [ -z "${SLICES-}" ]; then
   slices=${1:?how many slices?} deck=${2:?which deck?}
-  array=$(qsub "${ARRAY:--J}" 1-"$slices" -v "SLICES=$slices,DECK=$deck${STUDY:+,STUDY=$STUDY}" "$0") || exit
+  array=$(qsub -V "${ARRAY:--J}" 1-"$slices" -v "SLICES=$slices,DECK=$deck${STUDY:+,STUDY=$STUDY}" "$0") || exit
   number=${array%%.*}
   number=${number%%\[*} # of "1234[].server"
-  last=$(qsub -W depend=afterany:"$array" -v "SLICES=all,DECK=$deck,STUDY=${STUDY:-run_$number}" "$0") || exit
+  last=$(qsub -V -W depend=afterany:"$array" -v "SLICES=all,DECK=$deck,STUDY=${STUDY:-run_$number}" "$0") || exit
   printf '%s\n' "$array" "$last"
   exit
 fi

@@ -147,8 +147,8 @@ ok "which says so" grep -q '^job 41: saved' "$output"
 is_status 1 "a link that fails does not" as_slurm 42 chain link run_40 none.yml
 rm "$SCRATCH/called"
 is_status 0 "a chain of PBS" "$top/jobs/pbs/chain.sh" 3 "$deck"
-ok "begins" called "qsub -v LINK=1,DECK=$deck $top/jobs/pbs/chain.sh"
-ok "and goes on" called "qsub -W depend=afterok:2.server -v LINK=1,DECK=$deck,OUTPUT=run_1 $top/jobs/pbs/chain.sh"
+ok "begins" called "qsub -V -v LINK=1,DECK=$deck $top/jobs/pbs/chain.sh"
+ok "and goes on" called "qsub -V -W depend=afterok:2.server -v LINK=1,DECK=$deck,OUTPUT=run_1 $top/jobs/pbs/chain.sh"
 LINK=1 OUTPUT=run_40 is_status 0 "a link of it" as_pbs 43 chain
 ok "is the last" test -s run_40/report.json
 
@@ -170,8 +170,8 @@ LAUNCH="mpirun -n 1" is_status 0 "the last job" as_slurm 52 study merge 1 study.
 ok "leads to the same" "$top/tools/same.sh" whole/study.h5 run_1/study.h5
 rm "$SCRATCH/called"
 is_status 0 "a study of PBS" "$top/jobs/pbs/study.sh" 2 study.yml
-ok "an array" called "qsub -J 1-2 -v SLICES=2,DECK=study.yml $top/jobs/pbs/study.sh"
-ok "and what comes after" called "qsub -W depend=afterany:1.server -v SLICES=all,DECK=study.yml,STUDY=run_1 $top/jobs/pbs/study.sh"
+ok "an array" called "qsub -V -J 1-2 -v SLICES=2,DECK=study.yml $top/jobs/pbs/study.sh"
+ok "and what comes after" called "qsub -V -W depend=afterany:1.server -v SLICES=all,DECK=study.yml,STUDY=run_1 $top/jobs/pbs/study.sh"
 export DECK=study.yml SLICES=2
 for k in 1 2; do PBS_ARRAY_INDEX=$k is_status 0 "slice $k under PBS" as_pbs "60[$k]" study; done
 SLICES=all STUDY=run_60 LAUNCH="mpirun -n 1" is_status 0 "its last job" as_pbs 61 study

@@ -22,7 +22,7 @@ in_folder() {
 
 # adapt SCRIPT [SED...]: a copy of a job script with what this cluster has, as users make it
 adapt() {
-  sed -e 's/ncpus=32:mpiprocs=32/ncpus=2:mpiprocs=2/' -e 's/ppn=32/ppn=2/' -e 's/24:00:00/00:05:00/' -e "${2-}" \
+  sed -e 's/ncpus=[0-9]*:mpiprocs=[0-9]*/ncpus=2:mpiprocs=2/' -e 's/ppn=32/ppn=2/' -e 's/24:00:00/00:05:00/' -e "${2-}" \
     "$top/jobs/pbs/$1.sh" >"$1.sh"
   chmod +x "$1.sh"
 }
@@ -72,11 +72,20 @@ for k in 1 3; do ok "case $k" test -s "run_${array}_$k/report.json"; done
 
 in_folder chain
 adapt chain
-OPTIONS="$run --stop-after 100" ./chain.sh 2 "$DECK" >links
+OPTIONS="$run --stop-after 150" ./chain.sh 2 "$DECK" >links
 first=$(head -n 1 links) second=$(tail -n 1 links)
 ok "a chain" reaches "${second%%.*}" COMPLETED
 ok "is stopped" says_in "chain.sh.o${first%%.*}" '^job [0-9]*: saved'
 ok "and gone on with" says_in "chain.sh.o${second%%.*}" "^going on from run_${first%%.*}/checkpoint.h5"
 ok "to its end" test -s "run_${first%%.*}/report.json"
+
+in_folder study
+{ cat "$DECK"; echo "study: {replicates: 2, grid: {data.n: [300, 600], train.rate: [1e-3, 10]}}"; } >study.yml
+is_status 0 "a study at once" mpirun -n 2 "$SBRIDGE" study study.yml --set output=whole
+adapt study
+OPTIONS='' ./study.sh 2 study.yml >numbers
+array=$(head -n 1 numbers) last=$(tail -n 1 numbers)
+ok "a study in slices" reaches "${last%%.*}" COMPLETED
+ok "leads to the same" "$top/tools/same.sh" whole/study.h5 "run_${array%%[.[]*}/study.h5"
 cd "$top" || exit 1
 done_testing
