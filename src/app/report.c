@@ -172,7 +172,8 @@ static void unfinished(report *r) {
               "<p class=\"note\">This run was stopped, or still runs: there is no "
               "<code>report.json</code>. "
               "What is there is shown. "
-              "The same command with <code>--resume</code> goes on.</p>\n");
+              "The same command with <code>--resume</code> goes on.%s</p>\n",
+              report_has(r, "sampling.h5") ? " Sampling had begun." : "");
 }
 
 static sb_status sections(report *r) {

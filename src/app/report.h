@@ -20,6 +20,7 @@ typedef struct report {
   char *deck_text;      /* used.yml; NULL: not there                     */
   sb_mixture *law;      /* of the data, where it is known, else NULL     */
   sb_text page;
+  int64_t failed;      /* cases of a study that failed */
   int pictures;        /* number of the last picture, for names inside of the page */
   const char *why[16]; /* what is left out, one sentence each; borrowed */
   int left_out;
@@ -181,6 +182,7 @@ double plot_y(const plot *p, double y);
 /* --- report_density.c
  * -------------------------------------------------------------------------------------------- */
 
+#define DENSITY_MOST 512 /* cells of a side */
 /* Kernel density of points [n, d], d = 1 or 2, `step` doubles from one to the next, at the centres
  * of cells of a box: f [cells] or [cells, cells], y first. The bandwidth by least-squares
  * cross-validation. */

@@ -7,9 +7,8 @@
 #include "sb/mathfn.h"
 #include "sb/mem.h"
 
-#define TRIED 16  /* bandwidths           */
-#define REACH 4   /* standard deviations of a kernel that are added up */
-#define MOST  512 /* cells of one side    */
+#define TRIED 16 /* bandwidths           */
+#define REACH 4  /* standard deviations of a kernel that are added up */
 
 typedef struct work {
   int d, cells;
@@ -38,7 +37,7 @@ static void pass(const work *w, int rows, int reach, const double *k, const doub
 /* The counts under a Gaussian kernel of standard deviation h cells, whose weights add up to one;
  * returns the weight of a point at itself. */
 static double smooth(work *w, double h) {
-  double k[MOST], sum = 0;
+  double k[DENSITY_MOST], sum = 0;
   const int reach = REACH * h < w->cells - 1 ? (int)ceil(REACH * h) : w->cells - 1;
   for (int j = 0; j <= reach; j++) {
     k[j] = sb_exp(-0.5 * j * j / (h * h));
@@ -112,7 +111,7 @@ static void count(work *w, int64_t n, const double *x, int step, const double *l
 
 sb_status density_of(int64_t n, const double *x, int step, int d, const double *low,
                      const double *high, int cells, double *f) {
-  work w = {.d = d, .cells = cells < MOST ? cells : MOST};
+  work w = {.d = d, .cells = cells};
   double volume = 1;
   sb_status s = SB_NEW(&w.counts, size_of(&w), "counts of points");
   if (!s) s = SB_NEW(&w.f, size_of(&w), "density");

@@ -136,10 +136,21 @@ static void head(plot *p, const char *title, const char *remark, const char *des
   sb_text_add(t, "</text>");
 }
 
+/* A range that can be divided into steps: finite, and wide against its own rounding. */
+static plot_range sound(plot_range r) {
+  if (!isfinite(r.low) || !isfinite(r.high) || (r.log && !(r.low > 0)))
+    return (plot_range){1, 10, r.log};
+  const double least = r.log ? 0.01 * r.low : 1e-9 * fmax(fabs(r.low), fabs(r.high)) + 1e-300;
+  if (r.high - r.low >= least) return r;
+  return r.log ? (plot_range){r.low / 1.1, r.low * 1.1, 1}
+               : (plot_range){r.low - least, r.low + least, 0};
+}
+
 void plot_open(report *r, plot *p, const char *title, const char *remark, const char *description,
                const char *x_label, const char *y_label) {
   p->t = &r->page;
   p->number = ++r->pictures;
+  p->x = sound(p->x), p->y = sound(p->y);
   p->left = y_label ? 56 : 44, p->right = p->width - 10;
   p->top = remark ? 38 : 24, p->under = p->height - (x_label ? 40 : 22);
   head(p, title, remark, description);

@@ -6,6 +6,7 @@
 
 #include "report.h"
 #include "sb/mem.h"
+#include "study.h"
 
 #define POINTS 64 /* of a curve             */
 #define CURVES 6  /* of a panel             */
@@ -299,6 +300,7 @@ static sb_status states(report *r) {
   if (!s) s = sb_file_get(f, "/state", SB_KIND_I64, 0, shape[0], state);
   for (int64_t i = 0; !s && i < shape[0]; i++)
     if (state[i] >= 0 && state[i] < 3) count[state[i]]++;
+  r->failed = count[STUDY_FAILED];
   if (!s) {
     sb_text_add(&r->page, "<p><data value=\"%lld\">%lld</data> of %lld cases are done, %lld failed",
                 (long long)count[1], (long long)count[1], (long long)shape[0], (long long)count[2]);
@@ -313,9 +315,69 @@ static sb_status states(report *r) {
   return s;
 }
 
+/* --- Failed cases
+ * -------------------------------------------------------------------------------- */
+
+#define TITLE_MOST    1200000 /* a deck has at most 1 MiB */
+#define FAILURES_MOST 200
+
+/* A line for each failed case: its point, its replicate, and why. */
+static sb_status failed_rows(report *r, const study_plan *p, study_file *f, study_row *row) {
+  sb_text *t = &r->page;
+  int shown = 0;
+  for (int64_t k = 0; k < p->cases && shown < FAILURES_MOST; k++) {
+    char point[1024];
+    int there;
+    SB_TRY(study_file_get(p, f, k, row, &there));
+    if (!there || row->state != STUDY_FAILED) continue;
+    if (!shown++)
+      sb_text_add(
+          t,
+          "<div class=\"scroll\"><table><caption>Cases that failed.</caption><thead><tr><th "
+          "scope=\"col\">Case</th><th "
+          "scope=\"col\" class=\"left\">Keys</th><th scope=\"col\">Replicate</th><th scope=\"col\" "
+          "class=\"left\">Why</th></tr></thead><tbody>\n");
+    study_point_text(p, k / p->replicates, point, sizeof point);
+    sb_text_add(t, "<tr><td>%lld</td><td class=\"left wrap\">", (long long)k);
+    sb_text_xml(t, point);
+    sb_text_add(t, "</td><td>%lld</td><td class=\"left wrap\">", (long long)row->replicate);
+    sb_text_xml(t, row->reason);
+    sb_text_add(t, "</td></tr>\n");
+  }
+  if (shown) sb_text_add(t, "</tbody></table></div>\n");
+  return SB_OK;
+}
+
+/* The plan of the study comes from the deck that study.h5 holds. */
+static sb_status failures(report *r) {
+  app other = {.comm = (sb_comm *)(uintptr_t)sb_comm_self()};
+  study_plan plan = {.title = NULL};
+  study_file f = {.n = 0};
+  study_row *row = NULL;
+  char path[1024];
+  sb_status s = report_path(r, "study.h5", path);
+  other.line.input = path;
+  if (!s) s = SB_NEW(&other.source, TITLE_MOST, "deck of a file");
+  if (!s) s = SB_NEW(&row, 1, "row of a study");
+  if (!s) s = sb_ledger_title(other.comm, path, other.source, TITLE_MOST);
+  if (!s) s = app_deck_of(&other, other.source, (int64_t)strlen(other.source), path);
+  if (!s) s = study_plan_open(&other, &plan);
+  if (!s) s = study_file_open(&plan, r->folder, 0, 0, &f);
+  if (!s) s = failed_rows(r, &plan, &f, row);
+  if (f.ledger) study_file_close(&f);
+  study_plan_close(&plan);
+  app_close(&other);
+  sb_mem_free(row);
+  if (s != SB_USE) return s;
+  sb_forget(); /* a study of an older program: the page does without */
+  report_without(r, "Why cases failed cannot be read from study.h5.");
+  return SB_OK;
+}
+
 sb_status report_study(report *r) {
   table t = {.metric = -1};
   sb_status s = states(r);
+  if (!s && r->failed) s = failures(r);
   if (!s) s = read_table(r, &t);
   if (!s && t.csv.rows > 0) {
     s = figures(r, &t);

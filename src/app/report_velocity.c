@@ -69,7 +69,7 @@ static sb_status density_of_draws(const report_view *v, field *f) {
                high[2] = {low[0] + f->nx * f->dx, low[1] + f->ny * f->dy};
   const int line = f->ny == 1;
   if (!c) c = report_cloud_of(v, "draws");
-  if (!c || (line ? v->k != 1 : v->k < 2 || f->nx != f->ny)) return SB_OK;
+  if (!c || f->nx > DENSITY_MOST || (line ? v->k != 1 : v->k < 2 || f->nx != f->ny)) return SB_OK;
   SB_TRY(SB_NEW(&f->density, (int64_t)f->nx * f->ny, "density"));
   return density_of(c->n, c->x, v->k, line ? 1 : 2, low, high, f->nx, f->density);
 }

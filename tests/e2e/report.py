@@ -148,6 +148,11 @@ ok("12 of 12 cases are done" in page.text and {"results", "cases", "provenance"}
 slopes = [line.split(",") for line in (here / "out/slopes.csv").read_text().splitlines()[1:]]
 ok(all(float(s[7]) in page.numbers for s in slopes if s[7]), "every slope", slopes[:3])
 ok(len(page.pictures) > 10 and "data.law=ring6" in page.text, "convergence plots, one colour for each law", len(page.pictures))
+here, ran = run("failures", "study.replicates=1", "study.grid.train.rate=[0.001,10]", "train.clip=0", "train.score.steps=60",
+                command="study")
+page, _, report, _ = page_of(here / "out")
+ok("1 of 2 cases are done, 1 failed" in page.text and not page.faults, "a study of which a case fails", ran, report, *page.faults[:9])
+ok("train.rate=10 0 training score: " in page.text and "lower train.rate" in page.text, "says why", page.text[:600])
 (here / "out/study.csv").unlink()
 page, _, report, _ = page_of(here / "out")
 ok(report.status == 0 and "no study.csv" in page.text, "a study without its table", report)
