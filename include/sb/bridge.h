@@ -14,6 +14,10 @@
  * (the benchmark of Gushchin et al. 2023; LightSB, Korotin, Gushchin, Burnaev 2024).
  *   Y given x: sum_k p_k N(mu_k + G_k (x - mu_k), v G_k), G_k = S_k (S_k + v I)^-1, p_k ~ w_k N(x; mu_k, S_k + v I)
  *   u = v grad log sum_k w_k N(x; mu_k, S_k + (1-t) v I); no backward drift and no density in closed form
+ * adjusted: the same family, given by what Y given x is (LightSB's parameters; G_k any positive definite matrix):
+ *   Y given x: sum_k p_k N(r_k + G_k x, v G_k), p_k ~ a_k exp((x' G_k x + 2 r_k' x) / (2 v))
+ *   u = sum_k q_k D_k^-1 (r_k + (G_k - I) x), D_k = (1-t) I + t G_k,
+ *   q_k ~ a_k det(D_k)^(-1/2) exp(x' D_k^-1 r_k / v - x' D_k^-1 (I - G_k) x / (2 v) - t r_k' D_k^-1 r_k / (2 v))
  *
  * All in double, plain C: the same bits everywhere. Nothing here is collective. */
 #ifndef SB_BRIDGE_H
@@ -27,7 +31,10 @@ sb_status sb_bridge_gauss(const sb_mixture *p0, const sb_mixture *p1, double var
 /** p0: one component, or NULL, then sb_bridge_marginal is not to be asked for. The potential's covariances may be
  *  singular. */
 sb_status sb_bridge_potential(const sb_mixture *p0, const sb_mixture *potential, double variance, sb_bridge **out);
-/** A bridge of its own, equal to b. */
+/** log_a [k], r [k, d], g [k, d, d]: positive definite, else SB_BAD. */
+sb_status sb_bridge_adjusted(int k, int d, const double *log_a, const double *r, const double *g, double variance,
+                             sb_bridge **out);
+/** A bridge of its own, equal to b, which is gauss or potential. */
 sb_status sb_bridge_like(const sb_bridge *b, sb_bridge **out);
 void sb_bridge_close(sb_bridge *b);
 

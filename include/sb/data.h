@@ -25,6 +25,7 @@ typedef struct sb_data_options {
   int project;          /**< sb_project                                                                        */
   int64_t components;   /**< kept principal components; 0: all that have a spread                              */
   double validation;    /**< fraction of the rows held out, [0, 0.9], rounded down to whole rows               */
+  int stream;           /**< batches of a law are fresh draws: of both sets of a pair, where they are laws      */
 } sb_data_options;
 extern const sb_key sb_data_keys[];
 extern const sb_key sb_source_keys[];
@@ -63,6 +64,7 @@ typedef struct sb_data {
   double *factor;          /**< lower Cholesky factor of cov, [d, d]; NULL until the baseline draws    */
   char crc[20];            /**< of the raw rows as doubles: 16 hex digits                            */
   uint64_t seed;
+  double *drawn, *mapped;  /**< [64, raw], [d] room for fresh draws; NULL: batches are of the rows */
   sb_shared shared;
 } sb_data;
 
@@ -84,7 +86,7 @@ const float *sb_data_held(const sb_data *data, int64_t i);
 
 /** Rows b0 .. b0+rows-1 of the batch of step k (k = 0, 1, …): copies to x [rows, d]. Batches walk through a keyed
  *  permutation of the training rows, a new one each epoch; batch b of step k is position k * batch + b. n smaller than
- *  the batch is fine. Allocates nothing. */
+ *  the batch is fine. With data.stream, of a law, each position is a fresh draw. Allocates nothing. */
 void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0, int rows, float *x);
 /** Indices (for sb_data_row) of the training rows at positions position .. position+count-1 of that walk. */
 void sb_data_order(const sb_data *data, uint64_t key, int64_t position, int count, int64_t *out);

@@ -78,6 +78,7 @@ typedef struct sb_preset {
 typedef struct sb_method {
   const char *name, *summary, *source; /**< key value; line of help; paper and equations             */
   int needs;                     /**< data sets, 1 or 2: section `data`, and `source`                 */
+  int streams;                   /**< takes its rows by sb_data_batch: data.stream may be true        */
   size_t state_size;
   const sb_preset *presets;      /**< ends with a zeroed one; or NULL                                 */
   const char *const *parts;      /**< learned parts in order of bits, NULL at the end                 */

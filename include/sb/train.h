@@ -111,6 +111,10 @@ int64_t sb_task_bytes(const sb_comm *c, const sb_net *net, const sb_train_option
 void sb_task_renew(const sb_comm *c, sb_task *task, uint64_t key);
 /** Gradient of sum(dy * y) of the tape's last forward, added to the step's exact sum. For the loss function. */
 void sb_task_backward(sb_task *task, const float *dy);
+/** Collective. Initial parameters p [net.size], padding 0, the same on every rank. */
+void sb_task_begin(const sb_comm *c, sb_task *task, const float *p);
+/** A gradient g [net.size], padding 0, of what is no network, added to the step's exact sum. For the loss function. */
+void sb_task_add(sb_task *task, const float *g);
 /** The parameters to sample with: best, average or last as the options say. */
 const float *sb_task_result(const sb_task *task);
 

@@ -277,6 +277,8 @@ sb_status app_data(app *a) {
   a->run.backward = two && a->bridge.direction;
   a->run.given = two && a->bridge.start;
   a->data_options[1].section = "source";
+  if (a->data_options[0].stream && !a->method->streams)
+    return sb_fail(SB_USE, "data.stream: method %s works on rows that stay", a->method->name);
   if (two)
     return sb_data_open_pair(a->comm, a->data_options, a->law_options, a->run.seed, &a->run.data,
                              &a->run.source);

@@ -22,9 +22,27 @@ void sb_data_order(const sb_data *data, uint64_t key, int64_t position, int coun
   }
 }
 
+/* Fresh draws of the law, each of a position of its own. Opening has drawn from the law: nothing
+ * fails. */
+static void stream(const sb_data *data, uint64_t key, int64_t first, int rows, float *x) {
+  const uint64_t of = sb_noise_key(key, SB_FOR_DATA, 0, 1);
+  for (int r0 = 0, n; r0 < rows; r0 += n) {
+    n = rows - r0 < SB_BLOCK ? rows - r0 : SB_BLOCK;
+    (void)sb_law_draw(data->law, of, first + r0, n, data->drawn, NULL);
+    for (int r = 0; r < n; r++, x += data->d) {
+      sb_affine_forward(&data->map, 1, data->drawn + (int64_t)r * data->raw, data->mapped);
+      for (int j = 0; j < data->d; j++) x[j] = (float)data->mapped[j];
+    }
+  }
+}
+
 void sb_data_batch(const sb_data *data, uint64_t key, int64_t step, int64_t batch, int64_t b0,
                    int rows, float *x) {
   enum { AT_ONCE = 128 };
+  if (data->drawn) {
+    stream(data, key, step * batch + b0, rows, x);
+    return;
+  }
   int64_t order[AT_ONCE];
   for (int r0 = 0, n; r0 < rows; r0 += n) {
     n = rows - r0 < AT_ONCE ? rows - r0 : AT_ONCE;

@@ -23,6 +23,8 @@ const sb_key sb_data_keys[] = {
   SB_CHOICE(sb_data_options, project, "none", "none|pca", "keep the directions of largest variance"),
   SB_INT(sb_data_options, components, "0", 0, 1e6, "", "directions kept by pca (0: all that have a spread)"),
   SB_REAL(sb_data_options, validation, "0.1", 0, 0.9, "", "fraction of the rows held out of training"),
+  SB_BOOL(sb_data_options, stream, "false",
+    "training takes fresh draws of the law, of source's too, each once; n rows are for validation, floors, scales"),
   {0}};
 const sb_key sb_source_keys[] = {
   SB_TEXT(sb_data_options, file, "", "HDF5 table that bridges begin at, instead of a law"),
@@ -263,8 +265,14 @@ static sb_status choose_map(const sb_comm *c, part p[2]) {
   return sb_agree(c, s);
 }
 
-static sb_status lay_out(const sb_comm *c, part *p) {
+static sb_status open_stream(sb_data *data) {
+  SB_TRY(SB_NEW(&data->mapped, data->d, "fresh draws"));
+  return SB_NEW(&data->drawn, (int64_t)SB_BLOCK * data->raw, "fresh draws");
+}
+
+static sb_status lay_out(const sb_comm *c, int stream, part *p) {
   p->data->d = p->data->map.d;
+  if (stream && p->data->law) SB_TRY_ALL(c, open_stream(p->data));
   SB_TRY(share_rows(c, &p->rows, p->data));
   return sb_agree(c, map_mixture(p->data));
 }
@@ -305,14 +313,19 @@ static sb_status take_in(const sb_comm *c, part *p, int n) {
 }
 
 static sb_status open_parts(const sb_comm *c, part *p, int n) {
+  int laws = 0;
   for (int i = 0; i < n; i++) SB_TRY_ALL(c, check_options(p[i].o, p[i].law));
+  for (int i = 0; i < n; i++) laws += p[i].law && p[i].law->law > 0;
+  if (p->o->stream && !laws)
+    return sb_fail(SB_USE, "data.stream: fresh draws need data.law%s",
+                   n > 1 ? " or source.law" : "");
   SB_TRY(take_in(c, p, n));
   if (n == 2)
     SB_TRY(choose_map(c, p));
   else
     SB_TRY(sb_affine_choose(c, p->o, &p->rows, &p->spread, &p->data->map, &p->data->mean,
                             &p->data->cov));
-  for (int i = 0; i < n; i++) SB_TRY(lay_out(c, &p[i]));
+  for (int i = 0; i < n; i++) SB_TRY(lay_out(c, p->o->stream, &p[i]));
   return SB_OK;
 }
 
@@ -356,5 +369,7 @@ void sb_data_close(const sb_comm *c, sb_data *data) {
   sb_mem_free(data->mean);
   sb_mem_free(data->cov);
   sb_mem_free(data->factor);
+  sb_mem_free(data->drawn);
+  sb_mem_free(data->mapped);
   sb_mem_free(data);
 }

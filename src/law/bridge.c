@@ -23,8 +23,9 @@ struct sb_bridge {
   int d, both;
   double variance, t;              /* t: the prepared time, -1: none                      */
   sb_mixture *p0, *p1, *potential; /* copies; NULL where there is none               */
-  sb_plan *start;                  /* X_0 as a plan that ignores what it is given         */
-  sb_plan *plan[2];                /* forward, backward                                   */
+  double *log_a;    /* [k] of an adjusted one, whose r and G are those of its plan; or NULL */
+  sb_plan *start;   /* X_0 as a plan that ignores what it is given         */
+  sb_plan *plan[2]; /* forward, backward                                   */
   sb_density *drift[2], *law;      /* at time t: gradients are the drifts; density of X_t */
   const double *m0, *m1, *s0, *s1; /* of a Gaussian bridge: moments of its ends, in p0 and p1 */
   double *work, *c;                /* [3, d, d]; [d, d] its Cov(X_0, X_1), in work            */
@@ -183,6 +184,63 @@ sb_status sb_bridge_potential(const sb_mixture *p0, const sb_mixture *potential,
   return ended(out, s);
 }
 
+/* Component k at time t: drift = v grad of c + x.(a + g) / 2, g = a - B x (density.h). */
+static sb_status adjusted_component(sb_bridge *b, double t, int k, sb_density *q) {
+  const size_t d = (size_t)b->d, at = (size_t)k * d;
+  const double v = b->variance, *r = b->plan[0]->base + at, *g = b->plan[0]->gain + at * d;
+  double *inverse = b->work, *rest = inverse + d * d, *product = q->b + at * d, logdet, rr = 0;
+  for (size_t i = 0; i < d * d; i++) {
+    const double one = i % (d + 1) == 0;
+    inverse[i] = (1 - t) * one + t * g[i];
+    rest[i] = (one - g[i]) / v;
+  }
+  SB_TRY(sb_spd_inverse(b->d, inverse, inverse, &logdet));
+  memset(product, 0, d * d * sizeof *product);
+  for (size_t i = 0; i < d * d && q->diagonal; i += d + 1) product[i] = inverse[i] * rest[i];
+  if (!q->diagonal) {
+    multiply(d, inverse, rest, product);
+    symmetrise(d, product); /* the factors commute */
+  }
+  for (size_t i = 0; i < d; i++) {
+    double sum = 0;
+    for (size_t j = 0; j < d; j++) sum += inverse[i * d + j] * r[j];
+    q->a[at + i] = sum / v;
+    rr += r[i] * sum;
+  }
+  q->c[k] = b->log_a[k] - 0.5 * logdet - t * rr / (2 * v);
+  return SB_OK;
+}
+
+static sb_status adjusted_at(sb_bridge *b, double t, sb_density *q) {
+  q->diagonal = sb_is_diagonal(q->k, q->d, b->plan[0]->gain);
+  for (int k = 0; k < q->k; k++) SB_TRY(adjusted_component(b, t, k, q));
+  return SB_OK;
+}
+
+static sb_status fill_adjusted(int k, const double *log_a, const double *r, const double *g,
+                               sb_bridge *b) {
+  const size_t d = (size_t)b->d, vectors = (size_t)k * d;
+  SB_TRY(SB_NEW(&b->work, 2 * (int64_t)(d * d), "bridge by a mixture"));
+  SB_TRY(SB_NEW(&b->log_a, k, "bridge by a mixture"));
+  SB_TRY(sb_density_new(k, b->d, &b->drift[0]));
+  SB_TRY(sb_plan_new(k, b->d, &b->plan[0]));
+  sb_plan *p = b->plan[0];
+  memcpy(b->log_a, log_a, (size_t)k * sizeof *log_a);
+  memcpy(p->base, r, vectors * sizeof *r);
+  memcpy(p->gain, g, vectors * d * sizeof *g);
+  for (size_t i = 0; i < vectors * d; i++) p->cov[i] = b->variance * g[i];
+  sb_plan_factorise(p);
+  SB_TRY(sb_density_new(k, b->d, &p->weigh));
+  return adjusted_at(b, 0, p->weigh); /* but for |x|^2 / (2 v), which all components share */
+}
+
+sb_status sb_bridge_adjusted(int k, int d, const double *log_a, const double *r, const double *g,
+                             double variance, sb_bridge **out) {
+  sb_status s = begin(d, variance, NULL, out);
+  if (!s) s = fill_adjusted(k, log_a, r, g, *out);
+  return ended(out, s);
+}
+
 sb_status sb_bridge_like(const sb_bridge *b, sb_bridge **out) {
   if (!b->both) return sb_bridge_potential(b->p0, b->potential, b->variance, out);
   return sb_bridge_gauss(b->p0, b->p1, b->variance, out);
@@ -196,6 +254,7 @@ void sb_bridge_close(sb_bridge *b) {
   sb_mixture_free(b->p0);
   sb_mixture_free(b->p1);
   sb_mixture_free(b->potential);
+  sb_mem_free(b->log_a);
   sb_mem_free(b->work);
   sb_mem_free(b);
 }
@@ -247,8 +306,9 @@ sb_status sb_bridge_at(sb_bridge *b, double t) {
   if (t == b->t) return SB_OK;
   if (!(t >= 0 && t <= 1)) return sb_fail(SB_BAD, "known bridge at time %g, outside [0, 1]", t);
   b->t = -1;
-  SB_TRY(b->both ? gauss_at(b, t)
-                 : sb_density_fill(b->drift[0], b->potential, (1 - t) * b->variance));
+  SB_TRY(b->both    ? gauss_at(b, t)
+         : b->log_a ? adjusted_at(b, t, b->drift[0])
+                    : sb_density_fill(b->drift[0], b->potential, (1 - t) * b->variance));
   b->t = t;
   return SB_OK;
 }

@@ -121,6 +121,16 @@ void sb_task_renew(const sb_comm *c, sb_task *task, uint64_t key) {
   *task->best_loss = INFINITY;
 }
 
+void sb_task_begin(const sb_comm *c, sb_task *task, const float *p) {
+  const size_t bytes = (size_t)task->net.size * sizeof *task->p;
+  sb_exchange_meet(&task->exchange);
+  if (c->node_rank == 0 || !task->exchange.barrier) {
+    memcpy(task->p, p, bytes);
+    memcpy(task->average, p, bytes);
+  }
+  sb_exchange_meet(&task->exchange);
+}
+
 void sb_task_close(sb_task *task) {
   void *const blocks[] = {task->best, task->g, task->history, task->pace};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
@@ -141,6 +151,17 @@ void sb_task_backward(sb_task *task, const float *dy) {
   const int bad = sb_tape_accumulate(task->tape, dy, task->exchange.mine, NULL);
   if (bad >= 0 && !task->bad) task->bad = task->net.slot[bad].name;
   sb_timer(SB_T_BACKWARD, clock);
+}
+
+void sb_task_add(sb_task *task, const float *g) {
+  const int poison = task->poison;
+  task->poison = 0;
+  for (int k = 0; k < task->net.slots; k++) {
+    const sb_slot *slot = &task->net.slot[k];
+    const int64_t at = slot->offset, n = (int64_t)slot->rows * slot->ld;
+    if ((sb_kernel()->quantise(n, g + at, task->exchange.mine + at) || poison) && !task->bad)
+      task->bad = slot->name;
+  }
 }
 
 /* Rows of this rank: whole blocks. */

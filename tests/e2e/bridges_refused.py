@@ -28,6 +28,17 @@ def run(name, method, source, words, ranks):
     return sbridge(at, "sample", f"{name}.yml", *[f"--set={w}" for w in words], ranks=ranks)
 
 
+def trained(number, what, says, method, source, *words):
+    (at / f"t{number}.yml").write_text(BASE % (method, f"t{number}", f"source: {{{source}}}"))
+    words = [f"--set={w}" for w in (*words, "train.steps=200", "evaluate.floors=2", "velocity.points=3")]
+    result = sbridge(at, "run", f"t{number}.yml", *words, ranks=1 + 2 * (number % 2))
+    good = result.status == 0
+    if good:
+        with h5py.File(at / f"t{number}" / "samples.h5") as f:
+            good = bool(np.isfinite(f["x"][:]).all())
+    return good, f"it runs: {what}", result
+
+
 def refused(number, what, says, method, source, *words):
     result = run(f"r{number}", method, source, words, 1 + 2 * (number % 2))
     good = result.status == 1 and len(result.lines) == 1 and all(s in result.err for s in says)
@@ -59,6 +70,15 @@ CASES = [
      "data.law=bridge", "data.file=''", "data.n=100", "sample.direction=backward"),
     (refused, "a start without a file", ["record.start_file"], "sinkhorn", "file: y.h5", "sample.start=file"),
     (refused, "a source for one who has no use for it", ["source.file", "one data set"], "kernel", "file: y.h5"),
+    (refused, "the way back of a mixture", ["exchange data and source"], "mixture", "file: y.h5", "sample.direction=backward"),
+    (refused, "more components than rows", ["mixture.components", "180 training rows"], "mixture", "file: y.h5", "mixture.components=181"),
+    (refused, "a stream of tables", ["data.stream", "data.law"], "mixture", "file: y.h5", "data.stream=true"),
+    (refused, "a stream for who works on rows", ["data.stream", "sinkhorn"], "sinkhorn", "law: gaussian, n: 50", "data.stream=true"),
+    (refused, "the best without held-out rows", ["data.validation"], "mixture", "file: y.h5", "train.keep=best", "source.validation=0"),
+    (refused, "a key of networks", ["unknown key 'train.dropout'"], "mixture", "file: y.h5", "train.dropout=0.1"),
+    (trained, "one component", [], "mixture", "file: y.h5", "mixture.components=1"),
+    (trained, "a tiny variance of a mixture", [], "mixture", "file: y.h5", "reference.variance=1e-4"),
+    (trained, "a huge variance of a mixture", [], "mixture", "file: y.h5", "reference.variance=1e6"),
     (warned, "a tiny variance", ["is small for", "raise sinkhorn.iterations"], "sinkhorn", "file: y.h5", "reference.variance=1e-8",
      "sinkhorn.iterations=20"),
     (warned, "a huge variance", ["is large", "independent"], "sinkhorn", "file: y.h5", "reference.variance=1e8"),

@@ -9,6 +9,7 @@ run() {
   case $(sed -n 's/^method: *//p' "$1") in
     two_stage) own="train.score.steps=4 train.ratio.steps=4 sample.steps1=2 sample.steps2=2 sample.draws=2" ;;
     sinkhorn) own="sample.steps=3 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
+    mixture) own="train.steps=5 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
     *) own="sample.burn_in=3 sample.thin=1" ;;
   esac
   cd "$SCRATCH/here" || exit 1

@@ -38,4 +38,19 @@ is_status 0 "fewer points than ranks" mpi 4 "$program" run "$top/tests/equal/sin
 is_status 1 "another source than the checkpoint's" mpi 2 "$program" run "$top/tests/equal/sinkhorn.yml" --resume --set source.n=300
 ok "names the key" grep -q '^sbridge: source.n differs' "$output"
 cd "$top" || exit 1
+
+rm -rf "$SCRATCH"/[0-9]
+for ranks in 1 4; do on $ranks mixture; done
+ok "mixture: same files" tools/same.sh "$SCRATCH/1/out" "$SCRATCH/4/out"
+ok "mixture: same history" cmp "$SCRATCH/1/out/history.csv" "$SCRATCH/4/out/history.csv"
+cd "$SCRATCH/4" || exit 1
+is_status 75 "stopped while training" mpi 3 "$program" run "$top/tests/equal/mixture.yml" --set output=held --stop-after 35
+is_status 0 "and taken up" mpi 2 "$program" run "$top/tests/equal/mixture.yml" --set output=held --resume
+ok "mixture: the same draws" h5diff -q out/samples.h5 held/samples.h5 /x /x
+ok "mixture: the same parameters" h5diff -q out/checkpoint.h5 held/checkpoint.h5 /net/potential /net/potential
+is_status 0 "ends drawn at once" mpi 3 "$program" sample out/checkpoint.h5 --set output=ends --set sample.sampler=plan
+is_status 0 "full spreads" mpi 2 "$program" run "$top/tests/equal/mixture.yml" --set output=full --set mixture.spread=full
+is_status 0 "fewer points than ranks" mpi 4 "$program" run "$top/tests/equal/mixture.yml" --set data.n=3 --set source.n=3 \
+  --set data.validation=0 --set source.validation=0 --set output=three --set mixture.components=2 --set train.keep=last --set train.batch=3
+cd "$top" || exit 1
 done_testing

@@ -248,6 +248,42 @@ static void drifts(double v) {
   sb_mixture_free(p);
 }
 
+/* A potential in the other parameters: the same plan and drift. */
+static void adjusted(double v) {
+  sb_mixture *p = potential_of(D);
+  sb_bridge *b, *same;
+  sb_density *q;
+  double log_a[3], r[3 * D], g[3 * D * D], gap = 0;
+  const double zero[D] = {0}, x[2 * D] = {0.5, -0.3, 0.8, -1, 2, 0.1};
+  double mean[2][2 * D], cov[2][2 * D * D], u[2][2 * D];
+  if (sb_bridge_potential(NULL, p, v, &b)) return;
+  for (int k = 0; k < 3; k++) { /* one component: its plan is r + G x, v G */
+    sb_mixture *one = gauss_of(D, p->mu + k * D, p->cov + k * D * D);
+    sb_bridge *alone;
+    if (sb_bridge_potential(NULL, one, v, &alone) || sb_density_open(one, v, &q)) return;
+    sb_bridge_plan(alone, 0, 1, zero, r + k * D, g + k * D * D);
+    for (int i = 0; i < D * D; i++) g[k * D * D + i] /= v;
+    sb_density_eval(q, 1, zero, &log_a[k], NULL, NULL);
+    log_a[k] += log(p->w[k]);
+    sb_density_close(q);
+    sb_bridge_close(alone);
+    sb_mixture_free(one);
+  }
+  if (!tap_ok(!sb_bridge_adjusted(3, D, log_a, r, g, v, &same), "adjusted, variance %g", v)) return;
+  sb_bridge_plan(b, 0, 2, x, mean[0], cov[0]);
+  sb_bridge_plan(same, 0, 2, x, mean[1], cov[1]);
+  for (int i = 0; i < 2 * D; i++) gap = worse(gap, mean[0][i] - mean[1][i]);
+  for (int i = 0; i < 2 * D * D; i++) gap = worse(gap, cov[0][i] - cov[1][i]);
+  for (double t = 0; t < 1.1; t += 0.25) {
+    if (sb_bridge_at(b, t) || sb_bridge_at(same, t)) return;
+    sb_bridge_drift(b, 0, 2, x, u[0]), sb_bridge_drift(same, 0, 2, x, u[1]);
+    for (int i = 0; i < 2 * D; i++) gap = worse(gap, (u[0][i] - u[1][i]) / fmax(1, fabs(u[0][i])));
+  }
+  tap_ok(gap < 1e-10, "adjusted, variance %g: plan and drift of the potential: %g", v, gap);
+  sb_bridge_close(b), sb_bridge_close(same);
+  sb_mixture_free(p);
+}
+
 static void plan_draws(double v) {
   enum { N = 40000 };
   static double y[N * D], x[N * D];
@@ -320,6 +356,7 @@ int main(void) {
   gaussian(0.7), gaussian(20), gaussian(1e-3);
   quadrature(0.1), quadrature(1), quadrature(10);
   drifts(0.1), drifts(10);
+  adjusted(0.1), adjusted(1), adjusted(30);
   plan_draws(0.1), plan_draws(1);
   failures();
   tap_ok(sb_mem_now() == before, "nothing is left behind");

@@ -393,6 +393,7 @@ const sb_method sb_method_two_stage = {
     .summary = "two-stage deep bridge: score matching and logistic density ratio, Euler-Maruyama",
     .source = "Wang, Jiao, Xu, Wang, Yang 2021, arXiv 2106.10410",
     .needs = 1,
+    .streams = 1,
     .state_size = sizeof(two_stage),
     .presets = presets,
     .parts = parts,
