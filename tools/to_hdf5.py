@@ -7,6 +7,7 @@ rows of several input files follow each other. What a file is shows in its first
   tools/to_hdf5.py points.csv points.h5
   tools/to_hdf5.py snapshots.npy --index 4 day4.h5
   tools/to_hdf5.py train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz mnist.h5
+  tools/to_hdf5.py train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --only 2 twos.h5
   tools/to_hdf5.py data_batch_*.bin cifar10.h5
 
 Exit status: 0 done, 1 wrong data or files, 2 wrong command line.
@@ -248,6 +249,10 @@ def make_table(options):
         label = read_labels(options.labels, x.shape[0], options)[: x.shape[0]]
     if options.label_column is not None:
         x, names, label = take_label_column(x, names, options)
+    if options.only is not None:
+        if label is None:
+            raise Refused(f"{options.input[0]}: --only {options.only}, but the rows have no labels")
+        x, label = x[label == options.only], label[label == options.only]
     if 0 in x.shape:
         raise Refused(f"{options.input[0]}: {x.shape[0]} rows of {x.shape[1]} columns: nothing to write")
     check_finite(x, names)
@@ -290,7 +295,8 @@ def parse(arguments):
     p.add_argument("--raw", action="store_true", help="keep bytes (IDX, CIFAR-10) as they are instead of scaling to [0, 1]")
     p.add_argument("--labels", metavar="FILE", help="IDX, NPY or CSV file of integers that becomes /label")
     p.add_argument("--label-column", metavar="C", help="column, by name or number from 0, that becomes /label")
-    p.add_argument("--limit", type=int, metavar="N", help="take the first N rows only")
+    p.add_argument("--only", type=int, metavar="L", help="take the rows of label L only")
+    p.add_argument("--limit", type=int, metavar="N", help="look at the first N rows only")
     p.add_argument("--type", choices=["f32", "f64"], help="of the numbers; else as precise as the input")
     p.add_argument("--unit", default="1", help="attribute of /x (1: dimensionless)")
     p.add_argument("--meaning", help="attribute of /x")

@@ -8,6 +8,7 @@ top=$PWD program=$(realpath "$sbridge")
 run() {
   case $(sed -n 's/^method: *//p' "$1") in
     two_stage) own="train.score.steps=4 train.ratio.steps=4 sample.steps1=2 sample.steps2=2 sample.draws=2" ;;
+    dsb) own="train.steps=2 dsb.iterations=1 dsb.cache_npar=64" ;;
     sinkhorn) own="sample.steps=3 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
     mixture) own="train.steps=5 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
     *) own="sample.burn_in=3 sample.thin=1" ;;
@@ -30,7 +31,7 @@ import sys
 import h5py
 import numpy as np
 draw = np.random.default_rng(1)
-for name, rows, columns, rank in (("cells", 300, 5, 5), ("chain", 400, 20, 20), ("mnist", 200, 784, 40)):
+for name, rows, columns, rank in (("cells", 300, 5, 5), ("chain", 400, 20, 20), ("mnist", 200, 784, 40), ("digit2", 80, 784, 40), ("digit3", 90, 784, 40)):
     with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
         x = draw.normal(size=(rows, rank)) @ draw.normal(size=(rank, columns))
         f["x"] = np.where(np.arange(columns) < columns - columns // 10, x, 0).astype(np.float32) if columns > 5 else x

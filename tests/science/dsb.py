@@ -45,7 +45,7 @@ def run(name, deck, *commands):
 def lines(name):
     """Columns: half-step, direction, mean and variance of the start, of the end, of the set there, covariance, distance."""
     with h5py.File(at / name / "checkpoint.h5") as f:
-        return f["/history/half_steps"][:]
+        return f["/dsb/half_steps"][:]
 
 
 # --- The table --------------------------------------------------------------------------------------------------------

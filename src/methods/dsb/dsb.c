@@ -339,7 +339,7 @@ static int prepared(sb_run *run, sb_block *out, int most) {
                         s->lines,
                         NULL,
                         0};
-  out[n++] = (sb_block){"/history/half_steps",
+  out[n++] = (sb_block){"/dsb/half_steps",
                         "chains of each half-step: half-step, direction (0 to the data), mean and "
                         "variance where they begin and end, of the set there, covariance of the "
                         "ends, distance of the means",
