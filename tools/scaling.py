@@ -5,7 +5,7 @@
 
 Of one step on P ranks, R of them on a node:
 
-    T = fixed + per_row * rows(P) + exchange,   rows: of the busiest rank, whole blocks of 64
+    T = fixed + per_row * rows(P) + exchange,   rows: of the busiest rank, whole blocks (train.block_rows)
 
 fixed and per_row are fitted to the steps of one rank; what a step does once, whatever its batch, is counted for every
 rank, though ranks of a node share the update. Inside a node the exchange goes through shared memory:
@@ -30,8 +30,12 @@ import sys
 
 import numpy as np
 
-BLOCK = 64
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def block(batch):
+    """Rows of a block, as the program chooses where train.block_rows is 0."""
+    return 128 if batch >= 512 else 64
 
 
 def complain(text):
@@ -111,7 +115,8 @@ class Model:
         return self.inside(on_node) + self.between(math.ceil(ranks / on_node))
 
     def compute(self, batch, ranks):
-        return self.fixed + self.per_row * min(batch, BLOCK * math.ceil(math.ceil(batch / BLOCK) / ranks))
+        rows = block(batch)
+        return self.fixed + self.per_row * min(batch, rows * math.ceil(math.ceil(batch / rows) / ranks))
 
     def step(self, batch, ranks):
         return self.compute(batch, ranks) + self.exchange(ranks)
@@ -119,7 +124,7 @@ class Model:
     def batch_of_tenth(self, ranks):
         """The least batch of which the exchange takes 10 %, in blocks for each rank."""
         rows = (9 * self.exchange(ranks) - self.fixed) / self.per_row
-        return BLOCK * ranks * max(1, math.ceil(rows / BLOCK))
+        return 128 * ranks * max(1, math.ceil(rows / 128))
 
 
 # --- What is printed -------------------------------------------------------------------------------------------------

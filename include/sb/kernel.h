@@ -77,6 +77,12 @@ typedef struct sb_kernels {
   void (*exp)(int64_t n, const float *x, float *y);
   /** Double: y = exp(x), relative error <= 4e-16, 0 below -708, inf above 709.78. x == y allowed. */
   void (*exp64)(int64_t n, const double *x, double *y);
+  /** Double: y = log(x) of normal numbers above 0, the bits of sb_log. Any n. x == y allowed. */
+  void (*log64)(int64_t n, const double *x, double *y);
+  /** Rows of sines and cosines: out[i ld + k] = sin a, out[i ld + n + k] = cos a, a = u[k] x[i] + v[k] y[i], i < rows,
+   *  k < n, by the formulas of sincos. u and v [n padded]. */
+  void (*waves)(int rows, int n, const float *u, const float *v, const float *x, const float *y, float *out,
+                ptrdiff_t ld);
   /** s = sin x, c = cos x for |x| <= 1e5, absolute error <= 2e-7. Any n; x, s, c are different arrays. */
   void (*sincos)(int64_t n, const float *x, float *s, float *c);
 

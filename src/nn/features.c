@@ -1,6 +1,4 @@
 /* Features of time: sinusoids of t and of the logarithm of 1 - t; formulas in sb/net.h. */
-#include <string.h>
-
 #include "sb/mathfn.h"
 #include "sb/net.h"
 
@@ -10,7 +8,7 @@
 #define LOG_RATIO_S 1.3862943611198906 /* log 4 */
 #define END         1e-3               /* added to 1 - t */
 
-#define CHUNK SB_NET_MAX_TIME /* arguments at a time */
+enum { MOST = SB_PAD(SB_NET_MAX_TIME / 2), AT_ONCE = 64 }; /* frequencies; times */
 
 /* w[k] = pi/2 exp(log_ratio k / (n - 1)) */
 static void frequencies(int n, double log_ratio, float *w) {
@@ -21,29 +19,26 @@ static void frequencies(int n, double log_ratio, float *w) {
   }
 }
 
-static float end_time(float t) {
-  double left = 1.0 - (double)t;
-  return (float)(-sb_log((left > 0 ? left : 0) + END) / LOG_1000);
+/* s = -log(1 - t + END) / log(1000) */
+static void end_times(int n, const float *t, float *s) {
+  double x[AT_ONCE];
+  for (int i = 0; i < n; i++) {
+    const double left = 1.0 - (double)t[i];
+    x[i] = (left > 0 ? left : 0) + END;
+  }
+  sb_kernel()->log64(n, x, x);
+  for (int i = 0; i < n; i++) s[i] = (float)(-x[i] / LOG_1000);
 }
 
 void sb_net_features(int time, int rows, const float *t, float *out, ptrdiff_t ld) {
   if (time == 0) return;
-  int n = time / 2, end = n < 8 ? 1 : n / 4, plain = n - end, most = CHUNK / n;
-  float w[SB_NET_MAX_TIME / 2], argument[CHUNK], s[CHUNK], c[CHUNK];
-  frequencies(plain, LOG_RATIO_T, w);
-  frequencies(end, LOG_RATIO_S, w + plain);
-  for (int first = 0; first < rows; first += most) {
-    int count = rows - first < most ? rows - first : most;
-    for (int i = 0; i < count; i++) {
-      float ti = t[first + i], si = end_time(ti);
-      for (int k = 0; k < plain; k++) argument[i * n + k] = w[k] * ti;
-      for (int k = plain; k < n; k++) argument[i * n + k] = w[k] * si;
-    }
-    sb_kernel()->sincos((int64_t)count * n, argument, s, c);
-    for (int i = 0; i < count; i++) {
-      float *row = out + (first + i) * ld;
-      memcpy(row, s + i * n, (size_t)n * sizeof *row);
-      memcpy(row + n, c + i * n, (size_t)n * sizeof *row);
-    }
+  const int n = time / 2, end = n < 8 ? 1 : n / 4, plain = n - end;
+  float of_t[MOST] = {0}, of_s[MOST] = {0}, s[AT_ONCE];
+  frequencies(plain, LOG_RATIO_T, of_t);
+  frequencies(end, LOG_RATIO_S, of_s + plain);
+  for (int i = 0; i < rows; i += AT_ONCE) {
+    const int some = rows - i < AT_ONCE ? rows - i : AT_ONCE;
+    end_times(some, t + i, s);
+    sb_kernel()->waves(some, n, of_t, of_s, t + i, s, out + i * ld, ld);
   }
 }

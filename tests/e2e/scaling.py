@@ -67,7 +67,7 @@ def large(path):
     ok(near(model.between(313), wire), "ten thousand ranks on 313 nodes", model.between(313), wire)
     for ranks in (64, 10000):
         batch = model.batch_of_tenth(ranks)
-        share, less = (model.exchange(ranks) / model.step(b, ranks) for b in (batch, batch - 64 * ranks))
+        share, less = (model.exchange(ranks) / model.step(b, ranks) for b in (batch, batch - 128 * ranks))
         ok(share <= 0.1 < less, f"a tenth on {ranks} ranks", batch, share, less)
     ok(model.compute(64, 10000) == model.compute(64, 1), "a rank has one block or none")
 

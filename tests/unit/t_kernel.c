@@ -8,6 +8,7 @@
 #include "peak.h"
 #include "sb/clock.h"
 #include "sb/kernel.h"
+#include "sb/mathfn.h"
 #include "tap.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -310,6 +311,49 @@ static void test_exp64(void) {
   tap_ok(parts_agree(exp64_of), "%s: exp64 of parts has the same bits", k->name);
 }
 
+static void test_log64(void) {
+  static double x[1003], y[1004];
+  int wrong = 0;
+  for (int i = 0; i < 1003; i++) {
+    const uint64_t bits = ((uint64_t)word() << 32 | word() << 1) & 0x7fffffffffffffffu;
+    memcpy(&x[i], &bits, sizeof bits);
+    if (i % 3) x[i] = 1 + ldexp((double)i - 500, -(int)(word() % 60)); /* near 1 */
+    if (!(x[i] >= 0x1p-1022) || !isfinite(x[i])) x[i] = (double)(i + 1) / 1000;
+  }
+  for (int n = 0; n <= 1003; n += 1 + n / 5) {
+    y[n] = 7;
+    k->log64(n, x, y);
+    for (int i = 0; i < n; i++) {
+      const double want = sb_log(x[i]);
+      wrong += memcmp(&y[i], &want, sizeof want) != 0;
+    }
+    wrong += y[n] != 7;
+  }
+  tap_ok(wrong == 0, "%s: logarithms of doubles have the bits of sb_log", k->name);
+}
+
+static void test_waves(void) {
+  int wrong = 0;
+  for (int n = 1; n <= 40; n += n < 5 ? 1 : 7) {
+    const int rows = 1 + below(9), ld = 2 * n + below(3), padded = SB_PAD(n);
+    float s, angle;
+    fill(a, padded, -50, 50), fill(a + padded, padded, -50, 50), fill(b, 2 * rows, 0, 1);
+    fill(c, rows * ld, 5, 6);
+    k->waves(rows, n, a, a + padded, b, b + rows, c, ld);
+    for (int i = 0; i < rows; i++)
+      for (int j = 0; j < ld; j++) {
+        const int q = j % n;
+        angle = a[q] * b[i] + a[padded + q] * b[rows + i];
+        k->sincos(1, &angle, &s, e);
+        if (j < 2 * n)
+          wrong += !same(j < n ? &s : e, c + i * ld + j, 1);
+        else
+          wrong += !(c[i * ld + j] >= 5);
+      }
+  }
+  tap_ok(wrong == 0, "%s: rows of sines and cosines have the bits of sincos", k->name);
+}
+
 static void test_sincos(void) {
   double worst = 0;
   for (int round = 0; round < 24; round++) {
@@ -532,6 +576,8 @@ int main(void) {
     test_exp();
     test_exp64();
     test_sincos();
+    test_log64();
+    test_waves();
     test_quantise();
     test_adam(false);
     test_adam(true);

@@ -138,6 +138,48 @@ void KERNEL(exp)(int64_t n, const float *x, float *y) {
   memcpy(y + i, last, (size_t)(n - i) * sizeof *y);
 }
 
+/* The operations of sb_log, in its order. */
+SB_INLINE void log_of(const int U, const vd *x, vd *y) {
+  const uint64_t half_up = 0x00095f619980c433u; /* carries into the exponent from sqrt 2 on */
+  vq bits[4];
+  vd n[4], f[4], s[4], z[4], w[4], half[4], even[4], odd[4];
+  EACH(bits[u] = (vq)x[u] + half_up);
+  /* The exponent as the low bits of 2^52. */
+  EACH(n[u] = (vd)(bits[u] >> 52 | 0x4330000000000000u) - (0x1p52 + 1023));
+  EACH(f[u] = (vd)((bits[u] & 0x000fffffffffffffu) + (0x3ff0000000000000u - half_up)) - 1.0);
+  EACH(s[u] = f[u] / (2.0 + f[u]));
+  EACH(z[u] = s[u] * s[u]);
+  EACH(half[u] = 0.5 * f[u] * f[u]);
+  EACH(w[u] = z[u] * z[u]);
+  EACH(even[u] = w[u] *
+                 (0.39999999999413965 + w[u] * (0.22222198553807207 + w[u] * 0.15314021147044496)));
+  EACH(odd[u] = z[u] * (0.6666666666666734 +
+                        w[u] * (0.28571428742561944 +
+                                w[u] * (0.18183565406124441 + w[u] * 0.14796260888379414))));
+  EACH(y[u] = n[u] * 6.93147180369123816490e-01 -
+              ((half[u] -
+                (s[u] * (half[u] + (even[u] + odd[u])) + n[u] * 1.90821492927058770002e-10)) -
+               f[u]));
+}
+
+void KERNEL(log64)(int64_t n, const double *x, double *y) {
+  enum { U = 2 };
+  int64_t i = 0;
+  for (; i + U * ND <= n; i += U * ND) {
+    vd in[U], out[U];
+    EACH(in[u] = vd_load(x + i + u * ND));
+    log_of(U, in, out);
+    EACH(vd_store(y + i + u * ND, out[u]));
+  }
+  for (; i < n; i += ND) {
+    size_t bytes = (size_t)(n - i < ND ? n - i : ND) * sizeof *x;
+    vd in = vd_all(1), out;
+    memcpy(&in, x + i, bytes);
+    log_of(1, &in, &out);
+    memcpy(y + i, &out, bytes);
+  }
+}
+
 void KERNEL(exp64)(int64_t n, const double *x, double *y) {
   enum { U = 4 };
   int64_t i = 0;
@@ -167,6 +209,21 @@ static inline void sincos_of(vf x, vf *s, vf *c) {
   r = vf_fma(n, vf_all(-9.92093579680540425e-10f), r);
   vf_sincos_eighth(r, s, c);
   vf_quarter((vi)round, s, c);
+}
+
+void KERNEL(waves)(int rows, int n, const float *u, const float *v, const float *x, const float *y,
+                   float *out, ptrdiff_t ld) {
+  for (int i = 0; i < rows; i++, out += ld)
+    for (int k = 0; k < n; k += NF) {
+      size_t bytes = (size_t)(n - k < NF ? n - k : NF) * sizeof *out;
+      vf sine, cosine;
+      sincos_of(vf_load(u + k) * x[i] + vf_load(v + k) * y[i], &sine, &cosine);
+      if (bytes == sizeof sine) {
+        vf_store(out + k, sine), vf_store(out + n + k, cosine);
+      } else {
+        memcpy(out + k, &sine, bytes), memcpy(out + n + k, &cosine, bytes);
+      }
+    }
 }
 
 void KERNEL(sincos)(int64_t n, const float *x, float *s, float *c) {
