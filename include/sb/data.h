@@ -83,6 +83,8 @@ void sb_data_close(const sb_comm *c, sb_data *data);
 /** Row i of the training rows (held: of the held-out ones) [d]. */
 const float *sb_data_row(const sb_data *data, int64_t i);
 const float *sb_data_held(const sb_data *data, int64_t i);
+/** Training rows first .. first+count-1 in raw coordinates: out [count, raw]. Not collective. */
+sb_status sb_data_raw(const sb_data *data, int64_t first, int64_t count, double *out);
 
 /** Rows b0 .. b0+rows-1 of the batch of step k (k = 0, 1, …): copies to x [rows, d]. Batches walk through a keyed
  *  permutation of the training rows, a new one each epoch; batch b of step k is position k * batch + b. n smaller than

@@ -27,6 +27,9 @@ typedef struct sb_report_table {
   const double *data;
 } sb_report_table;
 
+/** A metric of whole draws with this name and value; all else does not exist. */
+sb_metric sb_metric_of(const char *name, double value);
+
 typedef struct sb_report {
   const char *method, *status; /**< done|stopped|diverged|not_converged             */
   const char *deck;            /**< used deck: its CRC-64 goes to the file, by which a run knows its report; or NULL */

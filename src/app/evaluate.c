@@ -11,16 +11,8 @@
 sb_metric *evaluation_next(evaluation *e, const char *name, const char *stage, double t,
                            double value) {
   sb_metric *m = &e->metric[e->n < EVALUATION_MOST ? e->n++ : EVALUATION_MOST - 1];
-  *m = (sb_metric){.t = t,
-                   .value = value,
-                   .stderr_ = NAN,
-                   .floor = NAN,
-                   .floor_q95 = NAN,
-                   .floor_train = NAN,
-                   .baseline = NAN,
-                   .better = SB_LESS,
-                   .target = NAN};
-  snprintf(m->name, sizeof m->name, "%s", name);
+  *m = sb_metric_of(name, value);
+  m->t = t;
   snprintf(m->stage, sizeof m->stage, "%s", stage);
   return m;
 }

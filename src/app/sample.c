@@ -133,18 +133,6 @@ static sb_column beside(const char *path, const char *meaning, int64_t n, int ra
                      .data = data};
 }
 
-/* This rank's share of the first training rows [count, raw]. */
-static sb_status training_rows(const sb_data *data, sb_share share, double *out) {
-  double *row;
-  SB_TRY(SB_NEW(&row, data->d, "row"));
-  for (int64_t i = 0; i < share.count; i++) {
-    for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, share.first + i)[j];
-    sb_affine_back(&data->map, 1, row, out + i * data->raw);
-  }
-  sb_mem_free(row);
-  return SB_OK;
-}
-
 static sb_status write_table(app *a, const sb_particles *cloud, const double *x,
                              const sb_column *extra, int extras, const sb_projection *projection) {
   const sb_reals *shape = &a->record.image;
@@ -180,7 +168,7 @@ static sb_status write_samples(app *a, const sb_particles *cloud, const watch *w
   int n = 0;
   sb_status s = SB_NEW(&x, cloud->count * raw, "samples");
   if (!s) s = SB_NEW(&training, share.count * raw, "training rows");
-  if (!s) s = training_rows(data, share, training);
+  if (!s) s = sb_data_raw(data, share.first, share.count, training);
   s = sb_agree(a->comm, s);
   if (!s && a->record.image.n) s = app_nearest(a, cloud, &near);
   if (!s) {

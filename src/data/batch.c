@@ -1,8 +1,10 @@
-/* Batches: a walk through keyed permutations of the training rows, one for each epoch. */
+/* Rows, and batches of them: a walk through keyed permutations of the training rows, one for each
+ * epoch. */
 #include <string.h>
 
 #include "sb/data.h"
 #include "sb/kernel.h"
+#include "sb/mem.h"
 #include "sb/noise.h"
 
 const float *sb_data_row(const sb_data *data, int64_t i) {
@@ -10,6 +12,17 @@ const float *sb_data_row(const sb_data *data, int64_t i) {
 }
 
 const float *sb_data_held(const sb_data *data, int64_t i) { return sb_data_row(data, data->n + i); }
+
+sb_status sb_data_raw(const sb_data *data, int64_t first, int64_t count, double *out) {
+  double *row;
+  SB_TRY(SB_NEW(&row, data->d, "row"));
+  for (int64_t i = 0; i < count; i++) {
+    for (int j = 0; j < data->d; j++) row[j] = (double)sb_data_row(data, first + i)[j];
+    sb_affine_back(&data->map, 1, row, out + i * data->raw);
+  }
+  sb_mem_free(row);
+  return SB_OK;
+}
 
 void sb_data_order(const sb_data *data, uint64_t key, int64_t position, int count, int64_t *out) {
   for (int n; count > 0; position += n, out += n, count -= n) {

@@ -33,6 +33,20 @@ typedef struct report {
   int file_count, file_room;
 } report;
 
+sb_metric sb_metric_of(const char *name, double value) {
+  sb_metric m = {.t = NAN,
+                 .value = value,
+                 .stderr_ = NAN,
+                 .floor = NAN,
+                 .floor_q95 = NAN,
+                 .floor_train = NAN,
+                 .baseline = NAN,
+                 .better = SB_LESS,
+                 .target = NAN};
+  snprintf(m.name, sizeof m.name, "%s", name);
+  return m;
+}
+
 /* --- What is gathered from all ranks
  * -------------------------------------------------------------------- */
 

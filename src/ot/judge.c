@@ -48,18 +48,8 @@ uint64_t judge_key(const judge *j, int use, int64_t replicate) {
 
 sb_metric *judge_metric(judge *j, const char *name, int64_t n, int64_t m) {
   sb_metric *out = &j->out[j->n++];
-  *out = (sb_metric){.t = NAN,
-                     .value = NAN,
-                     .stderr_ = NAN,
-                     .floor = NAN,
-                     .floor_q95 = NAN,
-                     .floor_train = NAN,
-                     .baseline = NAN,
-                     .n = n,
-                     .m = m,
-                     .better = SB_LESS,
-                     .target = NAN};
-  snprintf(out->name, sizeof out->name, "%s", name);
+  *out = sb_metric_of(name, NAN);
+  out->n = n, out->m = m;
   snprintf(out->stage, sizeof out->stage, "%s", j->in->stage ? j->in->stage : "");
   return out;
 }

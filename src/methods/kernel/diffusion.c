@@ -213,17 +213,6 @@ static void lay(const engine *e, sb_share share, arrays *a) {
                                   .data = a->time};
 }
 
-static sb_status rows_of(const sb_data *data, sb_share share, double *x) {
-  double *y;
-  SB_TRY(SB_NEW(&y, data->d, "row"));
-  for (int64_t i = 0; i < share.count; i++) {
-    for (int c = 0; c < data->d; c++) y[c] = (double)sb_data_row(data, share.first + i)[c];
-    sb_affine_back(&data->map, 1, y, x + i * data->raw);
-  }
-  sb_mem_free(y);
-  return SB_OK;
-}
-
 static sb_status write(engine *e, const char *directory, const sb_projection *projection,
                        const char *parent) {
   const sb_data *data = e->run->data;
@@ -235,7 +224,7 @@ static sb_status write(engine *e, const char *directory, const sb_projection *pr
   if (!s) s = SB_NEW(&a.single, share.count * (count < SHOWN ? count : SHOWN), "coordinates");
   if (!s) s = SB_NEW(&a.whole, share.count * count, "coordinates");
   if (!s) s = SB_NEW(&a.time, count, "times");
-  if (!s) s = rows_of(data, share, x);
+  if (!s) s = sb_data_raw(data, share.first, share.count, x);
   s = sb_agree(e->run->comm, s);
   if (!s) {
     lay(e, share, &a);
@@ -293,16 +282,8 @@ static void products_of(int d, const double *factor, int count, double *top) {
 
 static void add(sb_metric *out, int *n, const char *name, double value, double target) {
   sb_metric *m = &out[(*n)++];
-  *m = (sb_metric){.t = NAN,
-                   .value = value,
-                   .stderr_ = NAN,
-                   .floor = NAN,
-                   .floor_q95 = NAN,
-                   .floor_train = NAN,
-                   .baseline = NAN,
-                   .better = SB_TARGET,
-                   .target = target};
-  snprintf(m->name, sizeof m->name, "%s", name);
+  *m = sb_metric_of(name, value);
+  m->better = SB_TARGET, m->target = target;
 }
 
 sb_status engine_metrics(sb_run *run, sb_metric *out, int most, int *n) {
