@@ -40,9 +40,12 @@ fi
 
 # time_left: seconds to the job's limit, nothing where the scheduler does not tell
 time_left() {
-  local end limit
+  local end id limit
   if [ -n "${PBS_JOBID-}" ]; then
-    limit=${PBS_WALLTIME:-$(qstat -f "$PBS_JOBID" 2>/dev/null | sed -n 's/.*Resource_List.walltime = //p')}
+    limit=${PBS_WALLTIME-}
+    for id in "$PBS_JOBID" "${PBS_JOBID%%.*}"; do # with its server, or by the number alone
+      : "${limit:=$(qstat -f "$id" 2>/dev/null | sed -n 's/.*Resource_List.walltime = //p')}"
+    done
     if [[ $limit =~ ^([0-9]+):([0-9]+):([0-9]+)$ ]]; then
       limit=$((10#${BASH_REMATCH[1]} * 3600 + 10#${BASH_REMATCH[2]} * 60 + 10#${BASH_REMATCH[3]}))
     fi

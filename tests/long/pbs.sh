@@ -57,7 +57,7 @@ adapt single 's/00:05:00/00:01:00/'
 OPTIONS="--set train.score.steps=100000000" given single.sh
 ok "the limit of the job" reaches "$job" FAILED
 ok "status 75" is_told "$job" ExitCode 75:0
-ok "in time, by what qstat tells" says_in "single.sh.o$job" 'stopped .*time limit of --max-walltime'
+ok "in time, by what qstat tells" says_in "single.sh.e$job" 'stopped .*time limit of --max-walltime'
 echo "# ran $(told "$job" RunTime) of 00:01:00"
 unset OUTPUT
 

@@ -90,7 +90,7 @@ phase() {
 
 # kills N SEED MOST SAME WORDS...: the run WORDS, whose output is `out`, is killed N times, each time within MOST seconds, one rank or all
 # of them, and taken up on another number of ranks; whenever one comes to its end `SAME DESCRIPTION ../whole/out out` compares
-# its results, and the next begins.
+# its results, and the next begins; with `beginning` in the environment from a copy of this folder as `out`.
 kills() {
   kills=$1 seed=$2 most=$3 same=$4
   shift 4
@@ -100,6 +100,7 @@ kills() {
     'BEGIN { srand(seed); for (i = 0; i < n; i++) printf "%.3f %d %d\n", 0.3 + most * rand(), 1 + int(3 * rand()), int(2 * rand()) }' \
     >moments
   while read -r delay ranks all; do
+    [ -e out ] || [ -z "${beginning-}" ] || cp -a "$beginning" out
     start "$ranks" "$@" --resume
     sleep "$delay"
     killed=0
