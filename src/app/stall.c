@@ -28,14 +28,16 @@ static struct {
 /* --- Who waits
  * ------------------------------------------------------------------------------------------- */
 
-static void add_number(void) {
+/* 1 where it could be. */
+static int add_number(void) {
   const int fd = open(watched.file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd < 0) return;
+  if (fd < 0) return 0;
   dprintf(fd, "%d\n", watched.comm->rank); /* one write, which O_APPEND puts behind the others */
   close(fd);
+  return 1;
 }
 
-/* 1 where the numbers could be read. */
+/* 0 where there is none, or another rank was first to take it away. */
 static int read_numbers(void) {
   FILE *f = fopen(watched.file, "r");
   int rank;
@@ -43,15 +45,12 @@ static int read_numbers(void) {
   while (fscanf(f, "%d", &rank) == 1)
     if (rank >= 0 && rank < watched.comm->size) watched.here[rank] = 1;
   fclose(f);
-  unlink(watched.file);
-  return 1;
+  return unlink(watched.file) == 0;
 }
 
 /* ", for rank 5 on n3 and 2 more", "" where all wait. */
 static void name_missing(char *out, size_t size) {
   int first = -1, count = 0;
-  out[0] = 0;
-  if (!read_numbers()) return;
   for (int r = watched.comm->size - 1; r >= 0; r--)
     if (!watched.here[r]) first = r, count++;
   if (count == 0) return;
@@ -68,11 +67,13 @@ static void stalled(double seconds) {
   const struct timespec turn = {ADD + (rank < 8 ? rank : 8), 0};
   const char *phase, *what;
   int64_t step;
-  char text[512], at[32] = "", missing[96];
-  add_number();
+  char text[512], at[32] = "", missing[96] = "";
+  const int added = add_number();
   nanosleep(&turn, NULL);
+  const int known = added && read_numbers();
+  while (added && !known) pause(); /* another one speaks, and ends all; the watchdog sees to it */
   sb_beat_last(&phase, &what, &step);
-  name_missing(missing, sizeof missing);
+  if (known) name_missing(missing, sizeof missing);
   if (step >= 0) snprintf(at, sizeof at, " at step %" PRId64, step);
   const int n = snprintf(text, sizeof text,
                          "sbridge: rank %d of %d on %s has waited %.0f seconds without progress%s, "

@@ -36,4 +36,4 @@ loses_little() { # after a fault: the run goes on at most one checkpoint (50 ste
   ok "$1: at most one checkpoint is lost" [ "$from" -ge $((told - 50)) ]
 }
 
-run="--set train.score.steps=700 --set train.ratio.steps=50 --set checkpoint.every=50 --set train.report=10"
+run="--set train.score.steps=400 --set train.ratio.steps=50 --set checkpoint.every=50 --set train.report=10"

@@ -36,7 +36,7 @@ ends 76 "a rank of another host that stands still"
 unset SB_STALL_MINIMUM OMPI_MCA_mca_base_env_list
 echo "# $(since "$began") s"
 says "is named" '^sbridge: rank [0-3] of 6 on n[12] has waited 1[56] seconds without progress, for rank [45] on n3, '
-says "with what the others do" '(training score at step [0-9]*|writing checkpoint.h5) '
+says "with what the others do" ', (training score at step [0-9]*|writing checkpoint.h5) [(]--stall-timeout[)]: '
 ok "no rank of its host is left" [ -z "$(on n3 ps -C sbridge -o pid=)" ]
 told=$(last_step "$output")
 is_status 0 "the same command again" job $run
