@@ -76,6 +76,10 @@ sb_status sb_slice_rows(const sb_comm *c, int64_t n, int64_t width, size_t size,
 typedef sb_status sb_visit(void *self, int64_t first, int64_t count, const void *rows);
 sb_status sb_ring(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
                   sb_visit *visit, void *self);
+/** The same in the order of rows, from the rank that has them to all: for sums that run in order. Memory of one more
+ * share. */
+sb_status sb_in_order(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
+                      sb_visit *visit, void *self);
 /** Collective. Elements of `size` bytes to all ranks from all: sent[r] of them, from sent_at[r] on, go
  * to rank r; got[r] come from it, to got_at[r]. */
 sb_status sb_swap(const sb_comm *c, size_t size, const void *from, const int *sent,

@@ -85,6 +85,11 @@ sb_status sb_dist_multiply(double alpha, int transpose_a, const sb_dist *a, int 
 /** c = alpha a a^T, or alpha a^T a with the flag; both triangles, symmetric to the bit. By pdsyrk, half the work of
  *  sb_dist_multiply. */
 sb_status sb_dist_gram(double alpha, int transpose, const sb_dist *a, sb_dist *c);
+/** c += alpha rows^T rows, rows [count, c->cols] the same on every rank: plain sums in order of the calls, by BLAS. Not
+ *  collective. */
+void sb_dist_add_rows(double alpha, int count, const double *rows, sb_dist *c, double *work);
+/** Numbers that `work` of it has to hold: of so many rows. */
+int64_t sb_dist_add_room(const sb_dist *c, int count);
 /** y = alpha op(a) x; x and y whole on every rank, y the same bits on all of them. By pdgemv. */
 sb_status sb_dist_apply(double alpha, int transpose, const sb_dist *a, const double *x, double *y);
 

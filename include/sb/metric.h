@@ -8,6 +8,7 @@
 #ifndef SB_METRIC_H
 #define SB_METRIC_H
 #include "sb/comm.h"
+#include "sb/dist.h"
 #include "sb/keys.h"
 #include "sb/points.h"
 #include "sb/report.h"
@@ -31,11 +32,34 @@ sb_status sb_sliced_w2(const sb_comm *c, sb_points a, sb_points b, int slices, u
  *  n = 2000 takes 0.3 s, time grows about as n^2.3. Memory 16 n d bytes, and from d = 9 on 8 n^2 bytes up to 256 MiB
  *  (beyond that costs are computed when needed). */
 sb_status sb_w2_exact(sb_points a, sb_points b, double *value);
+/** What is known of a Sinkhorn divergence. */
+typedef struct sb_sinkhorn {
+  double value;       /**< OT(a, b) - OT(a, a) / 2 - OT(b, b) / 2 >= 0, of the cost |x - y|^2 / 2 */
+  double residual;    /**< largest change of a potential in the last iteration, over the variance */
+  int64_t iterations; /**< of the worst of the three problems                                     */
+} sb_sinkhorn;
+/** Collective. Entropic transport between uniform weights, without its bias (Genevay, Peyré, Cuturi 2018; Feydy et al.
+ *  2019): OT = min over plans of E|x - y|^2 / 2 + variance KL(plan, product), so that 2 value is W2^2 as the variance
+ *  goes to 0. Potentials by log-sum-exp of tiles on the fly, averaged iterations with the variance coming down from the
+ *  width of the data, until the residual is at most `tolerance`, or for `most` iterations: no error. */
+sb_status sb_sinkhorn_divergence(const sb_comm *c, sb_points a, sb_points b, double variance, double tolerance,
+                                 int64_t most, sb_sinkhorn *out);
 /** Collective. Squared distance W2 of N(mean_a, cov_a) and N(mean_b, cov_b): means [d], covariances [d, d], the same on
- *  every rank. The Fréchet distance of two samples, from their moments. Work d^3 on every rank, memory 24 d^2 bytes; by
- *  LAPACK: the same bits on any number of ranks, not with every BLAS. */
+ *  every rank. By LAPACK on one rank (work d^3 on every rank, memory 24 d^2 bytes), from SB_DIST_FROM dimensions on by
+ *  ScaLAPACK. */
 sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const double *cov_a, const double *mean_b,
                       const double *cov_b, double *value);
+/** Collective. Mean [d] on every rank (may be NULL), and covariance times weight, added to a spread matrix [d, d]. Sums
+ *  of products run over blocks of rows in order, by BLAS: reproducible to 1e-10. a.n > 1. */
+sb_status sb_moments_spread(const sb_comm *c, sb_points a, double weight, double *mean, sb_dist *cov);
+/** Collective. As sb_gauss_w2, of spread covariances on one grid, by ScaLAPACK: reproducible to 1e-10 of the traces, to
+ *  1e-7 where a covariance is singular. cov_a is destroyed. Memory of 4 more matrices. */
+sb_status sb_gauss_w2_spread(const double *mean_a, sb_dist *cov_a, const double *mean_b, const sb_dist *cov_b,
+                             double *value);
+/** Collective. Squared Fréchet distance of two samples: sb_gauss_w2 of their moments. From SB_DIST_FROM dimensions on
+ *  nothing of d^2 numbers is whole on a rank: memory 7 d^2 / ranks numbers. trace: of the covariance of b (may be
+ *  NULL). a.n, b.n > 1. */
+sb_status sb_frechet(const sb_comm *c, sb_points a, sb_points b, double *value, double *trace);
 /** Collective. The largest |fraction of a inside the central interval of b that holds `level` of b - level| over the
  *  coordinates. */
 sb_status sb_coverage_error(const sb_comm *c, sb_points a, sb_points b, double level, double *value);
@@ -56,7 +80,8 @@ typedef struct sb_judge_options {
   int64_t slices;    /**< directions of the sliced distance                           */
   int64_t w2_points; /**< points on each side of the exact assignment; 0: left out    */
   int64_t w2_floors; /**< replicates of its floor, and at most so many of its value   */
-  int more;          /**< also coverage_error, bw2_uvp and energy_test_p              */
+  int more;          /**< also coverage_error, bw2_uvp, sinkhorn_w2 and energy_test_p */
+  double sinkhorn;      /**< variance of sinkhorn_w2, over the squared bandwidth      */
   int64_t permutations; /**< of the energy test                                       */
   int64_t test_points;  /**< points on each side of the energy test                   */
   int errors;        /**< split the error into its parts (oracle needed)              */
@@ -79,14 +104,14 @@ typedef struct sb_judge_input {
   const char *stage;  /**< of the metrics; NULL: ""                                                        */
 } sb_judge_input;
 
-/** Largest dimension in which covariances are compared, and Gaussians. */
-#define SB_JUDGE_COV 1024
-#define SB_JUDGE_GAUSS 256
+/** Largest dimension in which covariances are whole on every rank, and in which they are compared at all. */
+#define SB_JUDGE_WHOLE 1024
+#define SB_JUDGE_COV 8192
 
 /** Collective. Appends to out (at most `most`, *n counts) the metrics that can be had: mean_error |mean - true mean|,
  *  covariance_error (Frobenius norm of the difference over that of the true one; d <= SB_JUDGE_COV), energy_distance,
- *  mmd, sliced_w2, w2, memorisation_ratio, with options.more coverage_error, bw2_uvp
- *  (d <= SB_JUDGE_GAUSS), energy_test_p. What stands in a metric, and where it comes from:
+ *  mmd, sliced_w2, w2, memorisation_ratio, with options.more coverage_error, bw2_uvp (d <= SB_JUDGE_COV), sinkhorn_w2,
+ *  energy_test_p. What stands in a metric, and where it comes from:
  *
  *  - Energy distance, mmd, sliced_w2: mean over disjoint blocks of n = m points, each against truth of its own;
  *    standard error from the blocks. floor: mean over pairs of true sets of that size; floor_q95: what a perfect
@@ -97,9 +122,12 @@ typedef struct sb_judge_input {
  *  - w2: the same with its own sizes.
  *  - bw2_uvp: 100 W2^2 of the Gaussians with the moments of sample and truth over the trace of the true covariance, %.
  *    Its floors come from blocks like those of the moments.
+ *  - sinkhorn_w2: (2 S)^(1/2), S the Sinkhorn divergence with variance options.sinkhorn times the square of the
+ *    bandwidth; the sizes and blocks of w2.
  *  - energy_test_p: p-value of the first test_points rows; uniform in (0, 1] for a perfect sampler. No floors.
- *  - Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order.
- *    Floors are measured on blocks and brought to n and m by the root law.
+ *  - Moments: of all n draws, against exact ones (m = 0) or those of m true points; standard error to first order (of
+ *    the covariance up to SB_JUDGE_WHOLE dimensions). Floors are measured on blocks and brought to n and m by the root
+ *    law.
  *  - memorisation_ratio: mean distance of n samples to their nearest of m training rows over that of held-out points:
  *    1 is like fresh points, 0 is copies. floor: the same for other fresh points (for halves of the held-out rows).
  *    floor_train is 0 by construction. Left out where fresh points cannot be told from training rows.

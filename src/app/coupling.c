@@ -15,6 +15,8 @@
 #include "sb/noise.h"
 #include "sb/watchdog.h"
 
+#define PLANS 256 /* dimensions in which the ends of single starts are compared */
+
 enum { KEY_FLOOR = 200, KEY_TRUE = 300, KEY_GIVEN, KEY_DRAWS }; /* streams of metrics */
 #define TRUE_ROWS 100000 /* draws that stand for the true coupling where it has no closed form */
 #define FLOORS    5
@@ -261,7 +263,7 @@ static sb_status given_start(coupling *k, double *from, double *to) {
   const app *a = k->e->a;
   const int64_t d = k->d, n = a->judge.conditions, count = sb_share_of(a->comm, n).count;
   given g = {0};
-  if (!a->method->plan || n < 2 || d > SB_JUDGE_GAUSS) return SB_OK;
+  if (!a->method->plan || n < 2 || d > PLANS) return SB_OK;
   sb_status s = SB_NEW(&g.x, 2 * count * d, "starts");
   if (!s) s = SB_NEW(&g.mean, 3 * (d + d * d), "moments");
   if (!s) s = SB_NEW(&g.draws, a->judge.condition_draws * d, "draws of the true plan");
@@ -285,10 +287,10 @@ sb_status evaluate_coupling(evaluation *e) {
   coupling k = {.e = e,
                 .run = &a->run,
                 .d = (int)d,
-                .known = a->run.bridge && !a->run.given && d <= SB_JUDGE_COV,
+                .known = a->run.bridge && !a->run.given && d <= SB_JUDGE_WHOLE,
                 .backward = a->run.backward};
   double *from = NULL;
-  if (!e->start || 2 * d > SB_JUDGE_COV) return SB_OK;
+  if (!e->start || 2 * d > SB_JUDGE_WHOLE) return SB_OK;
   sb_status s = SB_NEW(&k.pair, 2 * n * d, "pairs of start and end");
   if (!s) s = SB_NEW(&from, 2 * n * d, "pairs of start and end");
   if (!s) s = SB_NEW(&k.moments, 2 * d + 4 * d * d, "moments");

@@ -72,6 +72,29 @@ sb_status sb_ring(const sb_comm *c, int64_t n, int64_t width, size_t size, const
   return s;
 }
 
+static sb_status show_all(const sb_comm *c, int64_t n, int64_t bytes, const void *local,
+                          void *buffer, sb_visit *visit, void *self) {
+  sb_status failed = SB_OK;
+  for (int r = 0; r < c->size; r++) {
+    const sb_share s = sb_share_at(r, c->size, n);
+    if (r == c->rank && c->size > 1) memcpy(buffer, local, (size_t)(s.count * bytes));
+    SB_TRY(sb_broadcast(c, r, buffer, s.count * bytes));
+    if (!failed && s.count) failed = visit(self, s.first, s.count, c->size > 1 ? buffer : local);
+  }
+  return failed;
+}
+
+sb_status sb_in_order(const sb_comm *c, int64_t n, int64_t width, size_t size, const void *local,
+                      sb_visit *visit, void *self) {
+  const int64_t bytes = width * (int64_t)size, rows = sb_share_at(0, c->size, n).count;
+  void *buffer = NULL;
+  sb_status s = sb_mem_new(&buffer, c->size > 1 ? rows * bytes : 0, 1, "visiting points");
+  s = sb_agree(c, s);
+  if (!s) s = sb_agree(c, show_all(c, n, bytes, local, buffer, visit, self));
+  sb_mem_free(buffer);
+  return s;
+}
+
 /* --- Cutting out ---------------------------------------------------------------------------- */
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -1,5 +1,6 @@
 /* Products of block-cyclic matrices by PBLAS (sb/dist.h).
  */
+#include <cblas.h>
 #include <string.h>
 
 #include "sb/mem.h"
@@ -82,4 +83,18 @@ sb_status sb_dist_apply(double alpha, int transpose, const sb_dist *a, const dou
   sb_dist_close(&to);
   sb_dist_close(&from);
   return s;
+}
+
+int64_t sb_dist_add_room(const sb_dist *c, int count) { return count * (c->my_rows + c->my_cols); }
+
+void sb_dist_add_rows(double alpha, int count, const double *rows, sb_dist *c, double *work) {
+  double *const left = work, *const right = work + count * c->my_rows;
+  if (!c->my_rows || !c->my_cols) return;
+  for (int k = 0; k < count; k++) {
+    const double *row = rows + k * c->cols;
+    for (int64_t i = 0; i < c->my_rows; i++) left[k * c->my_rows + i] = row[sb_dist_row(c, i)];
+    for (int64_t j = 0; j < c->my_cols; j++) right[k * c->my_cols + j] = row[sb_dist_col(c, j)];
+  }
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)c->my_rows, (int)c->my_cols, count,
+              alpha, left, (int)c->my_rows, right, (int)c->my_cols, 1, c->x, (int)c->stride);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "sb/dense.h"
+#include "sb/dist.h"
 #include "sb/mem.h"
 #include "sb/metric.h"
 
@@ -49,8 +50,8 @@ static sb_status cross(const sb_comm *c, int d, const double *a, const double *b
   return SB_OK;
 }
 
-sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const double *cov_a,
-                      const double *mean_b, const double *cov_b, double *value) {
+static sb_status whole(const sb_comm *c, int d, const double *mean_a, const double *cov_a,
+                       const double *mean_b, const double *cov_b, double *value) {
   double *work = NULL, trace = 0, sum = 0;
   sb_status s = sb_agree(c, SB_NEW(&work, d + 3 * (int64_t)d * d, "distance of Gaussians"));
   if (!s) s = cross(c, d, cov_a, cov_b, work, &trace);
@@ -61,4 +62,42 @@ sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const doubl
   *value = fmax(sum - 2 * trace, 0);
   sb_mem_free(work);
   return s;
+}
+
+/* --- By ScaLAPACK --------------------------------------------------------------------------- */
+
+typedef struct matrix {
+  int64_t d;
+  const double *x;
+} matrix;
+
+static sb_status copy(void *self, int64_t row, int64_t col, int rows, int cols, double *tile,
+                      int64_t stride) {
+  const matrix *m = self;
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols; j++) tile[i * stride + j] = m->x[(row + i) * m->d + col + j];
+  return SB_OK;
+}
+
+static sb_status spread(const sb_comm *c, int d, const double *mean_a, const double *cov_a,
+                        const double *mean_b, const double *cov_b, double *value) {
+  sb_process_grid *g = NULL;
+  sb_dist a = {0}, b = {0};
+  matrix from[] = {{d, cov_a}, {d, cov_b}};
+  sb_status s = sb_process_grid_open(c, d, &g);
+  if (!s) s = sb_dist_open(g, d, d, "covariance", &a);
+  if (!s) s = sb_dist_open(g, d, d, "covariance", &b);
+  if (!s) s = sb_dist_fill(&a, copy, &from[0]);
+  if (!s) s = sb_dist_fill(&b, copy, &from[1]);
+  if (!s) s = sb_gauss_w2_spread(mean_a, &a, mean_b, &b, value);
+  sb_dist_close(&b);
+  sb_dist_close(&a);
+  sb_process_grid_close(g);
+  return s;
+}
+
+sb_status sb_gauss_w2(const sb_comm *c, int d, const double *mean_a, const double *cov_a,
+                      const double *mean_b, const double *cov_b, double *value) {
+  return d < SB_DIST_FROM ? whole(c, d, mean_a, cov_a, mean_b, cov_b, value)
+                          : spread(c, d, mean_a, cov_a, mean_b, cov_b, value);
 }

@@ -11,7 +11,7 @@
 #include "sb/noise.h"
 
 #define METRICS 7 /* and MORE, where they are asked for */
-#define MORE    3
+#define MORE    4
 /* Blocks of the training floor and of the baseline, of which only means are wanted; and of w2. */
 #define SIDE_BLOCKS    5
 #define W2_SIDE_BLOCKS 2
@@ -27,7 +27,9 @@ const sb_key sb_judge_keys[] = {
     SB_INT(sb_judge_options, slices, "128", 1, 1e6, "", "directions of the sliced Wasserstein distance"),
     SB_INT(sb_judge_options, w2_points, "2000", 0, 20000, "", "points of the exact Wasserstein distance; 0: left out"),
     SB_INT(sb_judge_options, w2_floors, "5", 0, 1e4, "", "comparisons of its floor, at most of its value"),
-    SB_BOOL(sb_judge_options, more, "false", "also coverage_error, bw2_uvp and energy_test_p"),
+    SB_BOOL(sb_judge_options, more, "false", "also coverage_error, bw2_uvp, sinkhorn_w2, energy_test_p"),
+    SB_REAL(sb_judge_options, sinkhorn, "0.05", 1e-6, 1e6, "",
+            "variance of the entropic plan of sinkhorn_w2, over the squared median distance"),
     SB_INT(sb_judge_options, permutations, "199", 1, 1e5, "", "permutations of the two-sample energy test"),
     SB_INT(sb_judge_options, test_points, "1000", 2, 1e5, "", "points on each side of that test"),
     SB_BOOL(sb_judge_options, errors, "true", "error by time steps, estimation, Monte Carlo (known laws)"),
@@ -180,12 +182,22 @@ sb_status sb_judge(const sb_comm *c, const sb_judge_options *o, const sb_judge_i
   if (!s) s = judge_moments(&j);
   if (!s) s = judge_blocks(&j);
   if (!s) s = judge_w2(&j);
+  if (!s) s = judge_sinkhorn(&j);
   if (!s) s = judge_memory(&j);
   if (!s) s = judge_test(&j);
   sb_mem_free(j.y);
   sb_mem_free(j.x);
   if (!s) *n = j.n;
   return s;
+}
+
+/* Three covariances, and what the distance of Gaussians takes: three whole matrices, or seven
+ * spread. */
+static double moment_bytes(const sb_judge_options *o, int d, int ranks) {
+  const double square = 8.0 * d * d, spread = sb_dist_bytes(ranks, d, d);
+  const double gauss = d < SB_DIST_FROM ? 3 * square : 7 * spread;
+  if (d > SB_JUDGE_COV) return 24.0 * d;
+  return 3 * (d <= SB_JUDGE_WHOLE ? square : spread) + (o->more ? gauss : 0);
 }
 
 /* The most that stands beside the two sides of a comparison at a time: shares that come by and the
@@ -198,8 +210,7 @@ static double working_bytes(const sb_judge_options *o, int d, int ranks, double 
   const double table = d < 9 || points * points > 33554432 ? 0 : 8 * points * points;
   const double mine = ceil((double)o->w2_floors / ranks);
   const double assigned = points > 0 ? (32 + 8 * mine) * points * d + table : 0;
-  const double entries = d <= SB_JUDGE_COV ? (double)d * d : d;
-  const double moments = (o->more ? 48 : 24) * entries + 2e6 + 512.0 * d;
+  const double moments = moment_bytes(o, d, ranks) + 2e6 + 512.0 * d;
   const double tests = o->more ? 2 * (double)least(o->test_points, (int64_t)size) : 0;
   const double test = tests * (16.0 * d + 8 * (double)o->permutations / ranks);
   return fmax(fmax(16 * share * d, sort), fmax(assigned, fmax(moments, test)));

@@ -20,7 +20,8 @@ typedef struct judge {
   int64_t size, w2_size;                 /* points on each side of a block                 */
   int64_t count[KINDS], w2_count[KINDS]; /* blocks of each kind */
   int64_t pool_true, pool_fresh;         /* rows of the pool: so many true ones, then fresh ones */
-  double *x, *y; /* [room for size, d]: the two sides of a comparison                         */
+  double *x, *y;    /* [room for size, d]: the two sides of a comparison                         */
+  double bandwidth; /* median distance of true points, 1 where most are equal */
   sb_metric *out;
   int most, n; /* metrics: room, and written so far                                         */
 } judge;
@@ -61,6 +62,7 @@ double judge_mean(int64_t n, const double *values);
 sb_status judge_moments(judge *j);
 sb_status judge_blocks(judge *j);
 sb_status judge_w2(judge *j);
+sb_status judge_sinkhorn(judge *j);
 sb_status judge_memory(judge *j);
 sb_status judge_test(judge *j);
 

@@ -19,7 +19,11 @@
 #define MEDIAN_POINTS 1000
 
 enum { ENERGY, MMD, SLICED, COVERAGE, STATISTICS };
-enum { W2_KEY = 3, COVERAGE_KEY }; /* of resampling, behind those of the first statistics */
+enum {
+  W2_KEY = 3,
+  COVERAGE_KEY,
+  SINKHORN_KEY
+}; /* of resampling, behind those of the first statistics */
 
 #define LEVEL 0.9 /* of the interval whose coverage is checked */
 
@@ -92,24 +96,24 @@ sb_status judge_summarise(const judge *j, const judge_values *v, int use, sb_met
 }
 
 /* Collective. The statistics of the first `size` rows of x and y. */
-static sb_status compare(const judge *j, double h, double out[STATISTICS]) {
+static sb_status compare(const judge *j, double out[STATISTICS]) {
   const sb_points a = {j->size, j->d, j->x}, b = {j->size, j->d, j->y};
   SB_TRY(sb_energy_distance(j->c, a, b, &out[ENERGY]));
-  SB_TRY(sb_mmd(j->c, a, b, h, &out[MMD]));
+  SB_TRY(sb_mmd(j->c, a, b, j->bandwidth, &out[MMD]));
   SB_TRY(sb_sliced_w2(j->c, a, b, (int)j->o->slices, judge_key(j, KEY_SLICES, 0), &out[SLICED]));
   return j->o->more ? sb_coverage_error(j->c, a, b, LEVEL, &out[COVERAGE]) : SB_OK;
 }
 
 static sb_status fill(judge *j, judge_values v[STATISTICS]) {
-  double h, value[STATISTICS];
+  double value[STATISTICS];
   SB_TRY_ALL(j->c, judge_truth(j, 0, j->size, sb_share_of(j->c, j->size), j->y));
   SB_TRY(sb_median_distance(j->c, (sb_points){j->size, j->d, j->y}, MEDIAN_POINTS,
-                            judge_key(j, KEY_MEDIAN, 0), &h));
-  if (!(h > 0)) h = 1; /* most true points are equal */
+                            judge_key(j, KEY_MEDIAN, 0), &j->bandwidth));
+  if (!(j->bandwidth > 0)) j->bandwidth = 1; /* most true points are equal */
   for (int k = 0; k < KINDS; k++)
     for (int64_t r = 0; r < j->count[k]; r++) {
       SB_TRY(judge_block(j, k, r, j->size, j->x, j->y));
-      SB_TRY(compare(j, h, value));
+      SB_TRY(compare(j, value));
       for (int i = 0; i < STATISTICS; i++) v[i].of[k][r] = value[i];
     }
   return SB_OK;
@@ -216,6 +220,44 @@ sb_status judge_w2(judge *j) {
   sb_mem_free(w.x);
   sb_mem_free(w.sample);
   sb_mem_free(w.bits);
+  sb_mem_free(v.of[0]);
+  return s;
+}
+
+/* --- Entropic transport --------------------------------------------------------------------- */
+
+#define TOLERANCE                                                                \
+  1e-3 /* of potentials, over the variance: the value is better, to second order \
+        */
+#define ITERATIONS 1000
+
+static sb_status transport(judge *j, double *x, double *y, judge_values *v) {
+  const int64_t rows = j->w2_size;
+  const double variance = j->o->sinkhorn * j->bandwidth * j->bandwidth;
+  sb_sinkhorn found;
+  for (int k = 0; k < KINDS; k++)
+    for (int64_t r = 0; r < j->w2_count[k]; r++) {
+      SB_TRY(judge_block(j, k, r, rows, x, y));
+      SB_TRY(sb_sinkhorn_divergence(j->c, (sb_points){rows, j->d, x}, (sb_points){rows, j->d, y},
+                                    variance, TOLERANCE, ITERATIONS, &found));
+      v->of[k][r] = sqrt(2 * found.value);
+    }
+  return sb_agree(j->c,
+                  judge_summarise(j, v, SINKHORN_KEY, judge_metric(j, "sinkhorn_w2", rows, rows)));
+}
+
+sb_status judge_sinkhorn(judge *j) {
+  const int64_t room = judge_room(j, j->w2_size) * j->d;
+  judge_values v = {{0}, {0}};
+  double *x = NULL, *y = NULL;
+  if (!j->o->more || !j->w2_size) return SB_OK;
+  sb_status s = judge_values_new(&v, j->w2_count);
+  if (!s) s = SB_NEW(&x, room, "evaluation: points");
+  if (!s) s = SB_NEW(&y, room, "evaluation: points");
+  s = sb_agree(j->c, s);
+  if (!s) s = transport(j, x, y, &v);
+  sb_mem_free(y);
+  sb_mem_free(x);
   sb_mem_free(v.of[0]);
   return s;
 }

@@ -12,13 +12,17 @@
 
 enum { MEAN, COV, GAUSS, ERRORS };
 
-/* Moments of one set; cov NULL where there are too many entries. */
+/* Moments of one set. The covariance is whole on every rank (cov), or spread where it is large, or
+ * neither where it is too large. */
 typedef struct moments {
   double *mean, *cov; /* [d], [d, d] */
+  sb_dist spread;
 } moments;
 
 typedef struct work {
+  sb_process_grid *grid;
   moments truth, set, other;
+  sb_dist scratch;
   int exact[ERRORS];     /* the true moment is known, not estimated     */
   int64_t truth_n;       /* points of the estimate                      */
   double unit[ERRORS];   /* errors are divided by this                  */
@@ -35,30 +39,76 @@ static double norm(int64_t n, const double *a, const double *b) {
   return sqrt(sum);
 }
 
-/* Collective. */
-static sb_status error_of(const judge *j, const work *w, int which, moments a, moments b,
-                          double *out) {
+/* Collective. Frobenius norm of a - b, or of a; and the trace of a. */
+static sb_status norm_of(const judge *j, const moments *a, const moments *b, double *size,
+                         double *trace) {
   const int64_t d = j->d;
-  if (which == GAUSS)
-    SB_TRY(sb_gauss_w2(j->c, j->d, b.mean, b.cov, a.mean, a.cov, out));
-  else
-    *out = which == MEAN ? norm(d, a.mean, b.mean) : norm(d * d, a.cov, b.cov);
+  const sb_dist *m = &a->spread;
+  sb_sum sum[2] = {{{0}}, {{0}}};
+  double total[2] = {0, 0};
+  if (a->cov) {
+    for (int64_t k = 0; k < d; k++) total[1] += a->cov[k * d + k];
+    *size = norm(d * d, a->cov, b ? b->cov : NULL);
+    if (trace) *trace = total[1];
+    return SB_OK;
+  }
+  for (int64_t i = 0; i < m->my_rows; i++) {
+    double row = 0;
+    for (int64_t k = 0; k < m->my_cols; k++) {
+      const int64_t at = i * m->stride + k;
+      const double z = m->x[at] - (b ? b->spread.x[at] : 0);
+      row += z * z;
+      if (sb_dist_row(m, i) == sb_dist_col(m, k)) sb_sum_add(&sum[1], m->x[at]);
+    }
+    sb_sum_add(&sum[0], row);
+  }
+  SB_TRY(sb_sum_total(j->c, 2, sum, total, "covariances"));
+  *size = sqrt(total[0]);
+  if (trace) *trace = total[1];
+  return SB_OK;
+}
+
+/* Collective. */
+static sb_status gauss_error(const judge *j, work *w, const moments *a, const moments *b,
+                             double *out) {
+  if (a->cov) return sb_gauss_w2(j->c, j->d, b->mean, b->cov, a->mean, a->cov, out);
+  const size_t entries = (size_t)(b->spread.my_rows * b->spread.stride);
+  memcpy(w->scratch.x, b->spread.x, entries * sizeof *b->spread.x);
+  return sb_gauss_w2_spread(b->mean, &w->scratch, a->mean, &a->spread, out);
+}
+
+/* Collective. */
+static sb_status error_of(const judge *j, work *w, int which, const moments *a, const moments *b,
+                          double *out) {
+  if (which == GAUSS) SB_TRY(gauss_error(j, w, a, b, out));
+  if (which == COV) SB_TRY(norm_of(j, a, b, out, NULL));
+  if (which == MEAN) *out = norm(j->d, a->mean, b->mean);
   *out /= w->unit[which];
   return SB_OK;
 }
 
 /* Errors that are measured: all, without Gaussians, without covariances. */
-static int kinds(const judge *j) {
-  return j->o->more && j->d <= SB_JUDGE_GAUSS ? ERRORS : j->d <= SB_JUDGE_COV ? GAUSS : COV;
+static int kinds(const judge *j) { return j->d > SB_JUDGE_COV ? COV : j->o->more ? ERRORS : GAUSS; }
+
+/* Collective. Moments of one set. */
+static sb_status moments_of(const judge *j, sb_points p, moments *out) {
+  if (!out->spread.grid) return sb_moments(j->c, p, out->mean, out->cov);
+  const size_t entries = (size_t)(out->spread.my_rows * out->spread.stride);
+  memset(out->spread.x, 0, entries * sizeof *out->spread.x);
+  return sb_moments_spread(j->c, p, 1, out->mean, &out->spread);
 }
 
-/* Adds weight * moments of `rows` points. */
+/* Collective. Adds weight * moments of `rows` points. */
 static sb_status add_moments(const judge *j, const double *x, int64_t rows, double weight,
-                             moments scratch, moments *sum) {
+                             moments *scratch, moments *sum) {
   const int64_t d = j->d;
-  SB_TRY(sb_moments(j->c, (sb_points){rows, j->d, x}, scratch.mean, scratch.cov));
-  for (int64_t k = 0; k < d; k++) sum->mean[k] += weight * scratch.mean[k];
-  for (int64_t k = 0; k < d * d && sum->cov; k++) sum->cov[k] += weight * scratch.cov[k];
+  const sb_points p = {rows, j->d, x};
+  if (sum->spread.grid)
+    SB_TRY(sb_moments_spread(j->c, p, weight, scratch->mean, &sum->spread));
+  else
+    SB_TRY(sb_moments(j->c, p, scratch->mean, scratch->cov));
+  for (int64_t k = 0; k < d; k++) sum->mean[k] += weight * scratch->mean[k];
+  for (int64_t k = 0; k < d * d && sum->cov; k++) sum->cov[k] += weight * scratch->cov[k];
   return SB_OK;
 }
 
@@ -67,30 +117,41 @@ static sb_status block_moments(const judge *j, work *w, int kind, moments *out) 
   const int64_t d = j->d, count = j->count[kind < 0 ? SAMPLE : kind];
   memset(out->mean, 0, (size_t)d * sizeof *out->mean);
   if (out->cov) memset(out->cov, 0, (size_t)(d * d) * sizeof *out->cov);
+  if (out->spread.grid)
+    memset(out->spread.x, 0, (size_t)(out->spread.my_rows * out->spread.stride) * sizeof(double));
   for (int64_t r = 0; r < count; r++) {
     if (kind < 0)
       SB_TRY_ALL(j->c, judge_truth(j, r, j->size, sb_share_of(j->c, j->size), j->x));
     else
       SB_TRY(judge_block(j, kind, r, j->size, j->x, j->y));
-    SB_TRY(add_moments(j, j->x, j->size, 1 / (double)count, w->other, out));
+    SB_TRY(add_moments(j, j->x, j->size, 1 / (double)count, &w->other, out));
   }
   return SB_OK;
 }
 
-static sb_status set_truth(const judge *j, work *w) {
+/* The exact covariance. */
+static void take_cov(const judge *j, moments *out) {
   const size_t d = (size_t)j->d;
+  const sb_dist *m = &out->spread;
+  if (out->cov) memcpy(out->cov, j->in->cov, d * d * sizeof *out->cov);
+  for (int64_t i = 0; i < m->my_rows; i++)
+    for (int64_t k = 0; k < m->my_cols; k++)
+      m->x[i * m->stride + k] = j->in->cov[sb_dist_row(m, i) * j->d + sb_dist_col(m, k)];
+}
+
+static sb_status set_truth(const judge *j, work *w) {
+  const int covs = kinds(j) > COV;
+  double size = 0, trace = 0;
   w->exact[MEAN] = j->in->mean != NULL;
   w->exact[COV] = w->exact[GAUSS] = j->in->cov != NULL;
   w->truth_n = j->count[SAMPLE] * j->size;
-  if (!j->in->mean || (w->truth.cov && !j->in->cov)) SB_TRY(block_moments(j, w, -1, &w->truth));
-  if (j->in->mean) memcpy(w->truth.mean, j->in->mean, d * sizeof(double));
-  if (w->truth.cov && j->in->cov) memcpy(w->truth.cov, j->in->cov, d * d * sizeof(double));
+  if (!j->in->mean || (covs && !j->in->cov)) SB_TRY(block_moments(j, w, -1, &w->truth));
+  if (j->in->mean) memcpy(w->truth.mean, j->in->mean, (size_t)j->d * sizeof(double));
+  if (covs && j->in->cov) take_cov(j, &w->truth);
+  if (covs) SB_TRY(norm_of(j, &w->truth, NULL, &size, &trace));
   w->unit[MEAN] = 1;
-  w->unit[COV] = w->truth.cov ? norm((int64_t)(d * d), w->truth.cov, NULL) : 1;
-  if (!(w->unit[COV] > 0)) w->unit[COV] = 1; /* a point mass: the error is absolute */
-  w->unit[GAUSS] = 0;
-  for (size_t k = 0; k < d && w->truth.cov; k++) w->unit[GAUSS] += w->truth.cov[k * d + k] / 100;
-  if (!(w->unit[GAUSS] > 0)) w->unit[GAUSS] = 1;
+  w->unit[COV] = size > 0 ? size : 1; /* a point mass: the error is absolute */
+  w->unit[GAUSS] = trace > 0 ? trace / 100 : 1;
   return SB_OK;
 }
 
@@ -118,7 +179,7 @@ static sb_status standard_error(const judge *j, work *w, int which, double value
   const sb_share own = sb_share_of(j->c, n);
   double sum[2];
   *out = NAN;
-  if (!(value > 0) || which == GAUSS) return SB_OK;
+  if (!(value > 0) || which == GAUSS || (which == COV && !w->set.cov)) return SB_OK;
   for (int64_t i = 0; i < own.count; i++)
     influence(j, w, which, value * w->unit[which] * w->unit[which], j->in->sample.x + i * j->d,
               w->rows + 2 * i);
@@ -134,13 +195,13 @@ static sb_status set_floors(const judge *j, work *w) {
   const double n = (double)j->in->sample.n, m = (double)w->truth_n, size = (double)j->size;
   for (int64_t r = 0; r < j->count[FLOOR]; r++) {
     SB_TRY(judge_block(j, FLOOR, r, j->size, j->x, j->y));
-    SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->x}, w->set.mean, w->set.cov));
-    if (!w->exact[MEAN] || (w->set.cov && !w->exact[COV]))
-      SB_TRY(sb_moments(j->c, (sb_points){j->size, j->d, j->y}, w->other.mean, w->other.cov));
+    SB_TRY(moments_of(j, (sb_points){j->size, j->d, j->x}, &w->set));
+    if (!w->exact[MEAN] || (kinds(j) > COV && !w->exact[COV]))
+      SB_TRY(moments_of(j, (sb_points){j->size, j->d, j->y}, &w->other));
     for (int k = 0; k < kinds(j); k++) {
       const double ratio = w->exact[k] ? size / n : (1 / n + 1 / m) / (2 / size);
       double *floor = &w->floor[k][r];
-      SB_TRY(error_of(j, w, k, w->set, w->exact[k] ? w->truth : w->other, floor));
+      SB_TRY(error_of(j, w, k, &w->set, w->exact[k] ? &w->truth : &w->other, floor));
       *floor *= k == GAUSS ? ratio : sqrt(ratio); /* it is a square */
     }
   }
@@ -153,20 +214,21 @@ static sb_status measure(judge *j, work *w) {
   const char *const name[ERRORS] = {"mean_error", "covariance_error", "bw2_uvp"};
   const int errors = kinds(j);
   SB_TRY(set_truth(j, w));
-  SB_TRY(sb_moments(j->c, j->in->sample, w->set.mean, w->set.cov));
+  SB_TRY(moments_of(j, j->in->sample, &w->set));
   for (int k = 0; k < errors; k++) {
     out[k] = judge_metric(j, name[k], j->in->sample.n, w->exact[k] ? 0 : w->truth_n);
-    SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->value));
+    SB_TRY(error_of(j, w, k, &w->set, &w->truth, &out[k]->value));
     SB_TRY(standard_error(j, w, k, out[k]->value, &out[k]->stderr_));
   }
   if (j->count[TRAINED]) {
     SB_TRY(block_moments(j, w, TRAINED, &w->set));
     for (int k = 0; k < errors; k++)
-      SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->floor_train));
+      SB_TRY(error_of(j, w, k, &w->set, &w->truth, &out[k]->floor_train));
   }
   if (j->count[BASELINE]) {
     SB_TRY(block_moments(j, w, BASELINE, &w->set));
-    for (int k = 0; k < errors; k++) SB_TRY(error_of(j, w, k, w->set, w->truth, &out[k]->baseline));
+    for (int k = 0; k < errors; k++)
+      SB_TRY(error_of(j, w, k, &w->set, &w->truth, &out[k]->baseline));
   }
   SB_TRY(set_floors(j, w));
   for (int k = 0; k < errors; k++) {
@@ -176,28 +238,40 @@ static sb_status measure(judge *j, work *w) {
   return SB_OK;
 }
 
+/* Collective. */
 static sb_status open_work(const judge *j, work *w) {
   const int64_t d = j->d;
   moments *sets[] = {&w->truth, &w->set, &w->other};
-  for (int k = 0; k < 3; k++) {
-    SB_TRY(SB_NEW(&sets[k]->mean, d, "evaluation: mean"));
-    if (d <= SB_JUDGE_COV) SB_TRY(SB_NEW(&sets[k]->cov, d * d, "evaluation: covariance"));
+  sb_status s = SB_OK;
+  for (int k = 0; k < 3 && !s; k++) {
+    s = SB_NEW(&sets[k]->mean, d, "evaluation: mean");
+    if (!s && d <= SB_JUDGE_WHOLE) s = SB_NEW(&sets[k]->cov, d * d, "evaluation: covariance");
   }
-  for (int k = 0; k < ERRORS; k++)
-    SB_TRY(SB_NEW(&w->floor[k], j->count[FLOOR], "evaluation: floor"));
-  return SB_NEW(&w->rows, 2 * sb_share_of(j->c, j->in->sample.n).count,
-                "evaluation: standard errors");
+  for (int k = 0; k < ERRORS && !s; k++)
+    s = SB_NEW(&w->floor[k], j->count[FLOOR], "evaluation: floor");
+  if (!s)
+    s = SB_NEW(&w->rows, 2 * sb_share_of(j->c, j->in->sample.n).count,
+               "evaluation: standard errors");
+  s = sb_agree(j->c, s);
+  if (s || d <= SB_JUDGE_WHOLE || d > SB_JUDGE_COV) return s;
+  SB_TRY(sb_process_grid_open(j->c, d, &w->grid));
+  for (int k = 0; k < 3; k++)
+    SB_TRY(sb_dist_open(w->grid, d, d, "evaluation: covariance", &sets[k]->spread));
+  return j->o->more ? sb_dist_open(w->grid, d, d, "evaluation: covariance", &w->scratch) : SB_OK;
 }
 
 sb_status judge_moments(judge *j) {
   work w = {.unit = {0}};
-  sb_status s = sb_agree(j->c, open_work(j, &w));
+  sb_status s = open_work(j, &w);
   if (!s) s = measure(j, &w);
   moments *sets[] = {&w.truth, &w.set, &w.other};
   for (int k = 0; k < 3; k++) {
     sb_mem_free(sets[k]->mean);
     sb_mem_free(sets[k]->cov);
+    sb_dist_close(&sets[k]->spread);
   }
+  sb_dist_close(&w.scratch);
+  sb_process_grid_close(w.grid);
   for (int k = 0; k < ERRORS; k++) sb_mem_free(w.floor[k]);
   sb_mem_free(w.rows);
   return s;

@@ -49,6 +49,15 @@ def mean_of_different(k):
     return (k.sum() - np.trace(k)) / (n * (n - 1))
 
 
+def entropic(cost, variance):
+    """Least mean cost + variance KL(plan, product), uniform weights."""
+    n, m = cost.shape
+    ends = np.full(n, 1 / n), np.full(m, 1 / m)
+    plan = ot.sinkhorn(*ends, cost, variance, "sinkhorn_log", stopThr=1e-9, numItermax=1000, warn=False)
+    some = plan > 0
+    return (plan * cost).sum() + variance * (plan[some] * np.log(plan[some] * n * m)).sum()
+
+
 def compare(what, x, y):
     mine, d = ours(x, y), cdist(x, y)
     xx, yy = cdist(x, x), cdist(y, y)
@@ -72,6 +81,11 @@ def compare(what, x, y):
     cross = np.trace(sqrtm(cov[0] @ cov[1]).real)
     gap = ((x.mean(axis=0) - y.mean(axis=0)) ** 2).sum()
     close(mine["gauss"], gap + np.trace(cov[0]) + np.trace(cov[1]) - 2 * cross, 1e-6, f"{what}: Gaussians, scipy")
+    close(mine["frechet"], mine["gauss"], 1e-9, f"{what}: Frechet distance of the samples")
+    if ot:
+        ab, aa, bb = (entropic(z**2 / 2, x.shape[1] * H**2) for z in (d, xx, yy))
+        value = ab - aa / 2 - bb / 2
+        close(mine["sinkhorn"], value, 1e-6, f"{what}: Sinkhorn divergence, POT")
     if len(x) != len(y):
         return
     i, j = linear_sum_assignment(d**2)
@@ -91,6 +105,7 @@ compare("a ring against a Gaussian", ring, normal((700, 2)))
 compare("ties on a grid", np.floor(2 * normal((300, 2))), np.floor(2 * normal((300, 2))))
 compare("far apart", normal((500, 3)), 20 + 0.1 * normal((500, 3)))
 compare("in 20 dimensions", normal((300, 20)), 0.3 + normal((300, 20)))
+compare("in 520 dimensions, by ScaLAPACK", normal((560, 520)), 0.1 + 1.1 * normal((560, 520)))
 compare("two points", normal((2, 2)), normal((2, 2)))
 if not ot:
     count += 1

@@ -125,23 +125,24 @@ static void perfect(const sb_comm *c) {
 
 /* The metrics that are asked for. */
 static void more(const sb_comm *c) {
-  static const char *const added[] = {"bw2_uvp", "coverage_error", "energy_test_p"};
-  sb_metric plain[MOST + 3], m[MOST + 3];
+  static const char *const added[] = {"bw2_uvp", "coverage_error", "sinkhorn_w2", "energy_test_p"};
+  sb_metric plain[MOST + 4], m[MOST + 4];
   for (int off = 0; off < 2; off++) {
     world w;
     int n = 0, n_plain = 0, same = 0;
     open_world(&w, 2, 1200, 0.8 * off, 1);
     w.in.sample = on(c, w.sample);
-    sb_status s = sb_judge(c, &w.options, &w.in, plain, MOST + 3, &n_plain);
-    w.options.more = 1, w.options.permutations = 19, w.options.test_points = 100;
-    if (!s) s = sb_judge(c, &w.options, &w.in, m, MOST + 3, &n);
-    tap_ok(s == SB_OK && n == n_plain + 3, "three more metrics");
+    sb_status s = sb_judge(c, &w.options, &w.in, plain, MOST + 4, &n_plain);
+    w.options.more = 1, w.options.sinkhorn = 0.05, w.options.permutations = 19,
+    w.options.test_points = 100;
+    if (!s) s = sb_judge(c, &w.options, &w.in, m, MOST + 4, &n);
+    tap_ok(s == SB_OK && n == n_plain + 4, "four more metrics");
     for (int i = 0; i < n_plain; i++) {
       const sb_metric *other = find(m, n, plain[i].name);
       same += other->value == plain[i].value && other->floor_q95 == plain[i].floor_q95;
     }
     tap_ok(same == n_plain, "beside the others as they were");
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
       const sb_metric *a = find(m, n, added[i]);
       const double spread = a->floor_q95 - a->floor;
       tap_ok(off ? a->value > a->floor + 3 * spread : fabs(a->value - a->floor) < 3 * spread,
@@ -149,7 +150,7 @@ static void more(const sb_comm *c) {
              off ? "shifted" : "perfect", a->floor, a->floor_q95);
       tap_ok(a->baseline > a->floor && a->floor_train < a->baseline, "its baseline and training");
     }
-    const sb_metric *p = find(m, n, added[2]);
+    const sb_metric *p = find(m, n, added[3]);
     tap_ok(p->better == SB_MORE && p->n == 100 && (off ? p->value == 0.05 : p->value > 0.05),
            "p-value %g", p->value);
     close_world(&w);

@@ -6,9 +6,11 @@
  * ranks.
  *
  * `t_metric values FILE` prints the distances of two sets instead, for metric_peers.py; FILE holds
- * n, m, d, h and the coordinates. */
+ * n, m, d, h and the coordinates. `t_metric scale WHAT N D` takes one of two samples of N points,
+ * for tests/long. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "clouds.h"
 #include "sb/kernel.h"
@@ -150,7 +152,7 @@ static void nearest(const sb_comm *c) {
   }
 }
 
-enum { VALUES = 16 };
+enum { VALUES = 18 };
 
 /* Everything at once, for comparisons of bits. */
 /* Distance of the Gaussians with the moments of two sets. */
@@ -182,7 +184,11 @@ static sb_status all_values(const sb_comm *c, sb_points a, sb_points b, double h
   sb_mem_free(near);
   if (!s) s = sb_energy_test(c, on(c, a), on(c, b), 19, 5, &out[12], &out[13]);
   if (!s) s = sb_coverage_error(c, on(c, a), on(c, b), 0.9, &out[14]);
-  return s ? s : gauss_of(c, a, b, &out[15]);
+  if (!s) s = gauss_of(c, a, b, &out[15]);
+  sb_sinkhorn entropic = {0};
+  if (!s) s = sb_sinkhorn_divergence(c, on(c, a), on(c, b), a.d * h * h, 1e-1, 3, &entropic);
+  out[16] = entropic.value;
+  return s ? s : sb_frechet(c, on(c, a), on(c, b), &out[17], NULL);
 }
 
 static void same_bits(const sb_comm *c) {
@@ -236,6 +242,115 @@ static void tests(const sb_comm *c) {
   good += sb_coverage_error(c, on(c, two), on(c, one), 0.9, &value) == SB_USE, sb_forget();
   good += sb_coverage_error(c, on(c, two), on(c, two), 1, &value) == SB_USE, sb_forget();
   tap_ok(on_all(c, good == 6), "what cannot be compared is refused");
+}
+
+/* OT by plain iterations in logarithms, from the plan. */
+static double plain_transport(sb_points a, sb_points b, double variance) {
+  static double f[100], g[100], logit[100];
+  double value = 0;
+  memset(g, 0, sizeof g);
+  for (int k = 0; k < 4000; k++)
+    for (int side = 0; side < 2; side++) {
+      const sb_points x = side ? b : a, y = side ? a : b;
+      const double *from = side ? f : g;
+      for (int64_t i = 0; i < x.n; i++) {
+        double top = -HUGE_VAL, sum = 0;
+        for (int64_t j = 0; j < y.n; j++) {
+          const double far = distance(x, i, y, j);
+          logit[j] = (from[j] - far * far / 2) / variance;
+          top = fmax(top, logit[j]);
+        }
+        for (int64_t j = 0; j < y.n; j++) sum += exp(logit[j] - top) / (double)y.n;
+        (side ? g : f)[i] = -variance * (top + log(sum));
+      }
+    }
+  for (int64_t i = 0; i < a.n; i++)
+    for (int64_t j = 0; j < b.n; j++) {
+      const double far = distance(a, i, b, j), cost = far * far / 2;
+      const double density = (f[i] + g[j] - cost) / variance;
+      value += exp(density) / (double)(a.n * b.n) * (cost + variance * density);
+    }
+  return value;
+}
+
+static void entropic(const sb_comm *c) {
+  sb_points a = cloud(21, 70, 2, 0, 1), b = cloud(22, 100, 2, .5, 1.5);
+  const double variance[] = {20, .5};
+  sb_sinkhorn s;
+  for (int k = 0; k < (c->size == 1 ? 2 : 1); k++) { /* small ones take many iterations */
+    const double v = variance[k], want = plain_transport(a, b, v) - plain_transport(a, a, v) / 2 -
+                                         plain_transport(b, b, v) / 2;
+    tap_ok(!sb_sinkhorn_divergence(c, on(c, a), on(c, b), v, 1e-9, 5000, &s), "divergence");
+    tap_close(s.value, want, 1e-8 * v, "against plain iterations, variance %g (%d, %.0e)", v,
+              (int)s.iterations, s.residual);
+    tap_ok(s.residual <= 1e-9 && s.iterations < 5000, "it converges");
+  }
+  tap_ok(!sb_sinkhorn_divergence(c, on(c, a), on(c, a), 20, 1e-6, 100, &s), "a set and itself");
+  tap_close(s.value, 0, 1e-9, "have none");
+  sb_points p = cloud(23, 150, 3, 0, 1), q = cloud(23, 150, 3, 2, 1);
+  tap_ok(!sb_sinkhorn_divergence(c, on(c, p), on(c, q), 50, 1e-6, 100, &s), "a shift");
+  tap_close(s.value, 6, 1e-6, "costs half its square, whatever the variance");
+  tap_ok(!sb_sinkhorn_divergence(c, on(c, p), on(c, q), 1e-3, 1e-3, 3, &s) && s.residual > 1e-3,
+         "few iterations: the residual says so");
+  int64_t good = sb_sinkhorn_divergence(c, on(c, p), on(c, q), 0, 1e-3, 3, &s) == SB_USE;
+  sb_forget();
+  good += sb_sinkhorn_divergence(c, on(c, p), on(c, a), 1, 1e-3, 3, &s) == SB_USE, sb_forget();
+  cloud_x(q)[449] = NAN;
+  good += sb_sinkhorn_divergence(c, on(c, p), on(c, q), 1, 1e-3, 3, &s) == SB_BAD, sb_forget();
+  tap_ok(on_all(c, good == 3), "what has no transport is refused");
+  cloud_free(a), cloud_free(b), cloud_free(p), cloud_free(q);
+}
+
+/* Covariances that lie spread, against whole ones. */
+static void spread(const sb_comm *c) {
+  enum { D = 90 };
+  static double mean[4][D], cov[2][D * D];
+  sb_points a = cloud(31, 200, D, 0, 1), b = cloud(32, 150, D, .1, 1.2);
+  sb_process_grid *g = NULL;
+  sb_dist m[2] = {{.grid = NULL}, {.grid = NULL}};
+  double whole = NAN, value = NAN, trace, far = 0, sum = 0;
+  for (int64_t i = 0; i < 200; i++) cloud_x(a)[i * D + 3] += 2 * a.x[i * D + 60];
+  sb_status s = sb_moments(c, on(c, a), mean[0], cov[0]);
+  if (!s) s = sb_moments(c, on(c, b), mean[1], cov[1]);
+  if (!s) s = sb_gauss_w2(c, D, mean[0], cov[0], mean[1], cov[1], &whole);
+  if (!s) s = sb_process_grid_open(c, D, &g);
+  for (int k = 0; k < 2 && !s; k++) s = sb_dist_open(g, D, D, "test", &m[k]);
+  if (!s) s = sb_moments_spread(c, on(c, a), 0.5, mean[2], &m[0]);
+  if (!s) s = sb_moments_spread(c, on(c, a), 0.5, NULL, &m[0]);
+  if (!s) s = sb_moments_spread(c, on(c, b), 1, mean[3], &m[1]);
+  for (int k = 0; k < 2 && !s; k++)
+    for (int64_t i = 0; i < m[k].my_rows; i++)
+      for (int64_t j = 0; j < m[k].my_cols; j++)
+        far = fmax(far, fabs(m[k].x[i * m[k].stride + j] -
+                             cov[k][sb_dist_row(&m[k], i) * D + sb_dist_col(&m[k], j)]));
+  if (!s) s = sb_max_real(c, &far, 1);
+  tap_ok(!s && far < 1e-13 && !memcmp(mean[0], mean[2], sizeof *mean), "spread covariances (%.0e)",
+         far);
+  if (!s) s = sb_gauss_w2_spread(mean[2], &m[0], mean[3], &m[1], &value);
+  tap_close(s ? NAN : value, whole, 1e-10 * whole, "distance of Gaussians by ScaLAPACK");
+  for (int k = 0; k < D; k++) sum += cov[1][k * D + k];
+  tap_ok(!sb_frechet(c, on(c, a), on(c, b), &value, &trace), "Frechet distance");
+  tap_close(value, whole, 1e-10 * whole, "of the samples themselves");
+  tap_close(trace, sum, 1e-12 * sum, "and the trace");
+  for (int k = 0; k < 2; k++) sb_dist_close(&m[k]);
+  sb_process_grid_close(g);
+  cloud_free(a), cloud_free(b);
+}
+
+/* As many dimensions as take ScaLAPACK by themselves; the law is known: |shift|^2 + d (s - 1)^2. */
+static void many_dimensions(const sb_comm *c) {
+  const int d = SB_DIST_FROM;
+  sb_points a = cloud(33, 2 * d, d, 0, 1), b = cloud(33, 2 * d, d, .1, 1.5);
+  double value, trace;
+  tap_ok(!sb_frechet(c, on(c, a), on(c, b), &value, &trace), "Frechet distance in %d dimensions",
+         d);
+  double want = 0;
+  static double mean[2][SB_DIST_FROM];
+  sb_moments(c, on(c, a), mean[0], NULL), sb_moments(c, on(c, b), mean[1], NULL);
+  for (int k = 0; k < d; k++) want += (mean[0][k] - mean[1][k]) * (mean[0][k] - mean[1][k]);
+  want += trace * (1 - 1 / 1.5) * (1 - 1 / 1.5); /* b is 1.5 a and a shift: roots of one matrix */
+  tap_close(value, want, 1e-9 * want, "of a sample and its image");
+  cloud_free(a), cloud_free(b);
 }
 
 static void refusals(const sb_comm *c) {
@@ -298,7 +413,9 @@ static int print_values(const sb_comm *c, const char *path) {
   for (int64_t i = 0; i < m * d; i++)
     if (fscanf(f, "%lf", cloud_x(b) + i) != 1) return 1;
   fclose(f);
-  if (all_values(c, a, b, h, values)) {
+  sb_sinkhorn entropic;
+  if (all_values(c, a, b, h, values) ||
+      sb_sinkhorn_divergence(c, a, b, d * h * h, 1e-8, 500, &entropic)) {
     fprintf(stderr, "%s\n", sb_message());
     return 1;
   }
@@ -306,8 +423,48 @@ static int print_values(const sb_comm *c, const char *path) {
   printf("nearest_sum %.17g\nw2 %.17g\n", values[10], values[11]);
   printf("tested %.17g\np %.17g\ncoverage %.17g\ngauss %.17g\n", values[12], values[13], values[14],
          values[15]);
+  printf("sinkhorn %.17g\nfrechet %.17g\n", entropic.value, values[17]);
   cloud_free(a), cloud_free(b);
   return 0;
+}
+
+/* Seconds of this process, and the most memory it ever held. */
+static double busy(void) {
+  struct rusage use;
+  getrusage(RUSAGE_SELF, &use);
+  return (double)use.ru_utime.tv_sec + 1e-6 * (double)use.ru_utime.tv_usec;
+}
+
+/* `t_metric scale WHAT N D`: one distance of two samples of N points, each rank with its own rows;
+ * prints its value, MiB of the fullest rank that the program counted, and CPU seconds of all ranks.
+ */
+static int scale(const sb_comm *c, const char *what, int64_t n, int d) {
+  const sb_share own = sb_share_of(c, n);
+  double *x[2] = {NULL, NULL}, value = NAN;
+  for (int k = 0; k < 2; k++) {
+    if (SB_NEW(&x[k], own.count * d, "cloud")) return 3;
+    for (int64_t i = 0; i < own.count; i++)
+      sb_noise_normals64((uint64_t)k, own.first + i, 1, 0, d, x[k] + i * d);
+    for (int64_t i = 0; i < own.count * d; i++) x[k][i] = k ? 0.2 + 1.1 * x[k][i] : x[k][i];
+  }
+  const sb_points a = {n, d, x[0]}, b = {n, d, x[1]};
+  const double before = busy(), h = sqrt((double)d);
+  sb_sinkhorn s;
+  sb_status status = SB_USE;
+  if (!strcmp(what, "energy")) status = sb_energy_distance(c, a, b, &value);
+  if (!strcmp(what, "mmd")) status = sb_mmd(c, a, b, h, &value);
+  if (!strcmp(what, "sliced")) status = sb_sliced_w2(c, a, b, 16, 1, &value);
+  if (!strcmp(what, "frechet")) status = sb_frechet(c, a, b, &value, NULL);
+  if (!strcmp(what, "sinkhorn")) {
+    status = sb_sinkhorn_divergence(c, a, b, h * h, 1e-3, 100, &s);
+    value = s.value;
+  }
+  double most[2] = {(double)sb_mem_peak() / 1048576, busy() - before};
+  sb_max_real(c, most, 1);
+  sb_mean_timing(c, &most[1], 1);
+  if (c->rank == 0 && !status) printf("%.17g %.1f %.1f\n", value, most[0], most[1] * c->size);
+  sb_mem_free(x[0]), sb_mem_free(x[1]);
+  return (int)status;
 }
 
 int main(int argc, char **argv) {
@@ -317,8 +474,11 @@ int main(int argc, char **argv) {
   int status;
   if (argc == 3 && !strcmp(argv[1], "values")) {
     status = print_values(c, argv[2]);
+  } else if (argc == 5 && !strcmp(argv[1], "scale")) {
+    status = scale(c, argv[2], atoll(argv[3]), atoi(argv[4]));
   } else {
-    pairs(c), closed_forms(c), sliced(c), moments(c), median(c), nearest(c);
+    pairs(c), closed_forms(c), sliced(c), moments(c), median(c), nearest(c), entropic(c), spread(c);
+    if (c->size <= 2) many_dimensions(c);
     same_bits(c), tests(c), refusals(c), memory(c);
     status = tap_done();
   }
