@@ -10,7 +10,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e", "lib"))
 import h5py
 import numpy as np
-from program import done, folder, ok, sbridge, together
+from program import TOP, done, folder, ok, sbridge, together
+
+sys.path.insert(0, str(TOP / "tools"))
+import read_checkpoint
 
 # Backward in the paper's words: from N(a, 1) to N(-a, 1), a = .1, total variance 1, Brownian reference: mean, variance,
 # covariance of the ends after L iterations.
@@ -224,10 +227,51 @@ def corrected():
     return max(off) < 0.05, "Langevin steps between keep the law", off
 
 
+def numpy_density(name, x, t):
+    """log p_t(x) along the flow of the checkpoint's networks, in double, divergences by differences."""
+    model = read_checkpoint.Checkpoint(str(at / name / "checkpoint.h5"))
+    forward, backward = model.networks["forward"], model.networks["backward"]
+    with h5py.File(at / name / "checkpoint.h5") as f:
+        time = f["/dsb/time"][:]
+    d, total = x.shape[1], np.zeros(len(x))
+    flow = lambda j, x: 0.5 * (forward(x, np.full(len(x), time[j])) - backward(x, np.full(len(x), 1 - time[j + 1])))
+    for j in range(len(time) - 2, -1, -1):
+        if time[j] >= t:
+            continue
+        h = min(t, time[j + 1]) - time[j]
+        middle = x - 0.5 * h * flow(j, x)
+        for k in range(d):
+            e = 1e-4 * np.eye(d)[k]
+            total -= h * (flow(j, middle + e)[:, k] - flow(j, middle - e)[:, k]) / 2e-4
+        x = x - h * flow(j, middle)
+    return gauss_log(x, np.zeros(d), np.eye(d)) + total
+
+
+def learned(d):
+    """Exact traces up to 16 dimensions, estimates by random signs beyond."""
+    name = f"learned{d}"
+    deck = f"data: {{law: gaussian, dimension: {d}, variance: 0.5, n: 500}}\nsource: {{law: gaussian, dimension: {d}, n: 500}}\n"
+    deck += "reference: {steps: 6, variance: 2}\nnet: {depth: 2, width: 32}\ntrain: {steps: 150, batch: 128, rate: 5e-3}\n"
+    deck += "dsb: {iterations: 1, cache_npar: 256}\n"
+    with h5py.File(at / f"{name}.h5", "w") as f:
+        f["x"] = np.random.default_rng(d).normal(size=(200, d)) * 0.7
+        f["t"] = np.repeat([1.0, 0.6], 100)
+    result = run(name, deck, ("train", f"{name}.yml"), ("velocity", f"{name}/checkpoint.h5", "--at", f"{name}.h5"))
+    if result.status:
+        return False, name, result
+    with h5py.File(at / name / "at.h5") as f:
+        x, log = f["x"][:], f["log_density"][:].ravel()
+    off = log - np.concatenate([numpy_density(name, x[:100], 1.0), numpy_density(name, x[100:], 0.6)])
+    if d <= 16:
+        return np.abs(off).max() < 2e-3, f"{d}-D networks: log density by exact traces", np.abs(off).max()
+    good = abs(off.mean()) < 4.5 * off.std() / math.sqrt(len(off)) and 1e-3 < off.std() < 0.8
+    return good, f"{d}-D networks: log density by estimated traces, without bias", (off.mean(), off.std())
+
+
 calls = [lambda key=key: entry(*key) for key in TABLE]
 calls += [lambda loss=loss: any_gaussians(loss) for loss in ("mean_match", "cond_mean")]
 calls += [lambda d=d, n=n: draws(d, n) for d in ("forward", "backward") for n in ("true", "false")]
-calls += [by_chains, flow, corrected]
+calls += [by_chains, flow, corrected, lambda: learned(3), lambda: learned(20)]
 for result in [*together(calls), *fixed_point()]:
     ok(*result)
 done()

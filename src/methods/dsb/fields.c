@@ -203,18 +203,19 @@ static sb_status open_slopes(dsb *s) {
   return SB_OK;
 }
 
-/* Probe p of a row's divergence: unit vectors, or random signs. */
-static double probe(const dsb *s, int64_t row, int p, int k) {
+/* Probe p of a row's divergence: unit vectors, or random signs, others at each place of the flow.
+ */
+static double probe(const dsb *s, int64_t row, int64_t place, int p, int k) {
   uint32_t word[4];
   if (s->d <= TRACE_MOST) return p == k;
-  sb_noise_words(sb_noise_key(s->run->seed, SB_FOR_DRAWS_2, 0, 0), row, 0, (uint32_t)p,
-                 (uint32_t)(k / 128), word);
+  sb_noise_words(sb_noise_key(s->run->seed, SB_FOR_DRAWS_2, 0, 0), row, 0,
+                 (uint32_t)(place * PROBES + p), (uint32_t)(k / 128), word);
   return word[k % 128 / 32] >> (k % 32) & 1 ? 1 : -1;
 }
 
 /* sum[i] += gain * divergence of a direction's increment at x on step j. */
-static void divergence(dsb *s, int direction, int j, int64_t first, int rows, const double *x,
-                       double gain, double *sum) {
+static void divergence(dsb *s, int direction, int j, int64_t place, int64_t first, int rows,
+                       const double *x, double gain, double *sum) {
   const int d = s->d, probes = d <= TRACE_MOST ? d : PROBES;
   sb_tape *tape = s->view->slope[direction];
   const double scale = s->options.predict == PREDICT_DRIFT ? dsb_length(s, j) : 1;
@@ -231,7 +232,7 @@ static void divergence(dsb *s, int direction, int j, int64_t first, int rows, co
   sb_tape_forward(tape, rows, s->point, NULL, s->output);
   for (int p = 0; p < probes; p++) {
     for (int i = 0; i < rows; i++)
-      for (int k = 0; k < d; k++) s->gradient[i * d + k] = (float)probe(s, first + i, p, k);
+      for (int k = 0; k < d; k++) s->gradient[i * d + k] = (float)probe(s, first + i, place, p, k);
     sb_tape_backward(tape, s->gradient, NULL, s->output);
     for (int i = 0; i < rows * d; i++)
       sum[i / d] += gain * scale * (double)s->gradient[i] * (double)s->output[i] *
@@ -251,8 +252,8 @@ static sb_status log_density(dsb *s, double t, int64_t first, int rows, double *
     for (int64_t k = 0; k < parts; k++) {
       const double h = (to - from) / (double)parts, gain = 0.5 * h / dsb_length(s, j);
       flow_step(s, j, -h, rows, x, v->at);
-      divergence(s, TO_DATA, j, first, rows, v->at, -gain, sum);
-      divergence(s, TO_SOURCE, j, first, rows, v->at, gain, sum);
+      divergence(s, TO_DATA, j, j * parts + k, first, rows, v->at, -gain, sum);
+      divergence(s, TO_SOURCE, j, j * parts + k, first, rows, v->at, gain, sum);
     }
   }
   SB_TRY(sb_density_open(s->run->source->mixture, 0, &q));
