@@ -42,7 +42,9 @@ static sb_status check(const engine *e) {
     return sb_fail(SB_USE, "condition.values: %d numbers for %d coordinates", o->values.n,
                    o->coordinates.n);
   if (o->file[0] && o->values.n) return sb_fail(SB_USE, "condition: values and file, both given");
-  if (o->advance && 2 * o->coordinates.n != e->d)
+  if (o->plugin[0] && !o->advance)
+    return sb_fail(SB_USE, "condition.plugin: after how many steps? condition.advance says it");
+  if (o->advance && !o->plugin[0] && 2 * o->coordinates.n != e->d)
     return sb_fail(
         SB_USE,
         "condition.advance: rows must be pairs of states, half of the %d coordinates given, not %d",
@@ -154,12 +156,19 @@ static void hold_still(engine *e) {
   }
 }
 
+static sb_status plug_in(engine *e) {
+  SB_TRY(SB_NEW(&e->rows, SB_BLOCK * (int64_t)e->run->data->raw, "rows of a plug-in"));
+  return engine_plug("condition.plugin", e->condition.plugin, "sb_advance", &e->advance_library,
+                     &e->advance_by);
+}
+
 sb_status engine_condition_open(engine *e) {
   const sb_reals *list = &e->condition.coordinates;
   SB_TRY_ALL(e->run->comm, SB_NEW(&e->given, 2 * e->d, "given coordinates"));
   e->moves = e->given + e->d;
   e->cases = 1;
-  if (!list->n && (e->condition.values.n || e->condition.file[0] || e->condition.advance))
+  if (!list->n && (e->condition.values.n || e->condition.file[0] || e->condition.plugin[0] ||
+                   e->condition.advance))
     return sb_fail(SB_USE, "condition.coordinates: which coordinates are given?");
   if (!list->n) return SB_OK;
   SB_TRY(check(e));
@@ -167,13 +176,15 @@ sb_status engine_condition_open(engine *e) {
   for (int i = 0; i < list->n; i++) e->given[e->axis[i] = (int)list->v[i]] = 1;
   e->givens = list->n;
   SB_TRY(e->condition.file[0] ? read_cases(e) : one_case(e));
+  if (e->condition.plugin[0]) SB_TRY_ALL(e->run->comm, plug_in(e));
   hold_still(e);
   return SB_OK;
 }
 
 void engine_condition_close(engine *e) {
-  void *const blocks[] = {e->given, e->axis, e->value, e->mean_of, e->cov_of, e->chain};
+  void *const blocks[] = {e->given, e->axis, e->value, e->mean_of, e->cov_of, e->chain, e->rows};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
+  engine_unplug(e->advance_library);
 }
 
 void engine_hold(const engine *e, int64_t first, int rows, double *x) {
@@ -182,9 +193,25 @@ void engine_hold(const engine *e, int64_t first, int rows, double *x) {
       x[i * e->d + e->axis[k]] = e->value[(first + i) % e->cases * e->d + e->axis[k]];
 }
 
+/* Given coordinates take what the plug-in makes of them. */
+static void advance_by_plugin(const engine *e, int rows, double *x) {
+  const sb_affine *map = &e->run->data->map;
+  sb_affine_back(map, rows, x, e->rows);
+  e->advance_by(rows, map->raw, e->rows);
+  for (int i = 0; i < rows; i++)
+    for (int k = 0; k < e->givens; k++) {
+      const int at = e->axis[k];
+      x[i * e->d + at] = forward(map, at, e->rows[i * map->raw + at]);
+    }
+}
+
 /* The k-th given coordinate takes the raw value of the k-th that is drawn. */
 void engine_advance(const engine *e, int rows, double *x) {
   const sb_affine *map = &e->run->data->map;
+  if (e->advance_by) {
+    advance_by_plugin(e, rows, x);
+    return;
+  }
   for (int i = 0; i < rows; i++) {
     double *at = x + i * e->d;
     for (int k = 0, drawn = 0; k < e->givens; k++, drawn++) {

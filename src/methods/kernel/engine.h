@@ -29,7 +29,7 @@ typedef struct sample_options {
 
 typedef struct condition_options {
   sb_reals coordinates, values;
-  char *file;
+  char *file, *plugin;
   int64_t advance;
 } condition_options;
 
@@ -42,12 +42,16 @@ typedef struct likelihood_options {
 typedef struct local_options {
   int64_t radius, block;
   int periodic;
-  sb_reals blocks, starts, members;
+  sb_reals grid, blocks, starts, members;
 } local_options;
 
 /* Function `sb_likelihood` of a plug-in: gradient [rows, d] of the negative log-likelihood at x
  * [rows, d], raw coordinates. It must give the same bits for a row wherever it stands. */
 typedef void (*likelihood_function)(int64_t rows, int d, const double *x, double *gradient);
+
+/* Function `sb_advance` of a plug-in: rows x [rows, d], raw coordinates, of which it changes those
+ * that are given, by those that were drawn. The same bits for a row wherever it stands. */
+typedef void (*advance_function)(int64_t rows, int d, double *x);
 
 /* A scaling of its own: what a set of coordinates is moved by. */
 typedef struct head {
@@ -92,6 +96,9 @@ typedef struct engine {
   double *mean_of, *cov_of; /* [d], [d, d] of the law that draws follow; NULL: unknown */
   double *chain;            /* [d (d + 1)] moments of chains; NULL: not asked for      */
   int chain_known;
+  void *advance_library;
+  advance_function advance_by; /* NULL: drawn coordinates become the given ones */
+  double *rows;                /* [64, raw] that it sees                        */
 
   /* the likelihood: likelihood.c */
   int observed; /* numbers that are observed                                     */
@@ -149,8 +156,13 @@ void engine_condition_close(engine *e);
 void engine_hold(const engine *e, int64_t first, int rows,
                  double *x); /* given coordinates take their values */
 void engine_advance(const engine *e, int rows,
-                    double *x); /* or those of the coordinates that were drawn */
+                    double *x); /* or those of the coordinates that were drawn, or a plug-in's */
 sb_status engine_target(sb_run *run, sb_target *out);
+
+/* plugin.c: function `name` of a shared object, for the value of a key; closing, NULL is fine. */
+sb_status engine_plug(const char *key, const char *path, const char *name, void **library,
+                      void *function);
+void engine_unplug(void *library);
 
 /* likelihood.c */
 sb_status engine_likelihood_open(engine *e); /* collective */

@@ -57,6 +57,8 @@ static const sb_key condition_keys[] = {
     "or a table /x of cases, all coordinates: chain i has row i mod rows; draws are held against the rest of it"),
   SB_INT(condition_options, advance, "0", 0, 1e9, "",
     "rows are pairs of states: after so many steps what was drawn becomes what is given, a trajectory"),
+  SB_TEXT(condition_options, plugin, "",
+    "or what sb_advance of this shared object makes of the rows: a model that takes what was drawn, step by step"),
   {0}};
 
 static const sb_key likelihood_keys[] = {
@@ -119,7 +121,8 @@ static int64_t local_bytes(sb_run *run) {
   for (int i = 0; i < o->blocks.n; i++)
     block = fmin(d, i ? fmax(block, o->blocks.v[i]) : o->blocks.v[i]);
   if (o->blocks.n) heads = o->blocks.n;
-  return bytes_of(run, heads, fmin(d, o->members.n ? d : block + 2.0 * (double)o->radius), block);
+  return bytes_of(run, heads,
+                  fmin(d, o->members.n || o->grid.n ? d : block + 2.0 * (double)o->radius), block);
 }
 
 static sb_status scratch(engine *e) {

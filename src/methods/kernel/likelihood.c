@@ -1,6 +1,5 @@
 /* Likelihoods: V(x) = 1/2 sum_i (o_i - (H x)_i)^2 / r_i of an observed linear map, or a plug-in's;
  * x raw coordinates. */
-#include <dlfcn.h>
 #include <math.h>
 #include <string.h>
 
@@ -43,14 +42,8 @@ static sb_status gaussian(engine *e) {
 }
 
 static sb_status plug_in(engine *e) {
-  const char *path = e->likelihood.plugin;
-  if (!path[0]) return sb_fail(SB_USE, "likelihood.plugin: which shared object?");
-  e->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (!e->library) return sb_fail(SB_USE, "likelihood.plugin: %s", dlerror());
-  void *const symbol = dlsym(e->library, "sb_likelihood");
-  if (!symbol) return sb_fail(SB_USE, "likelihood.plugin: %s has no function sb_likelihood", path);
-  memcpy(&e->plugin, &symbol, sizeof symbol);
-  return SB_OK;
+  return engine_plug("likelihood.plugin", e->likelihood.plugin, "sb_likelihood", &e->library,
+                     &e->plugin);
 }
 
 static sb_status allocate(engine *e) {
@@ -83,7 +76,7 @@ sb_status engine_likelihood_open(engine *e) {
 void engine_likelihood_close(engine *e) {
   void *const blocks[] = {e->map, e->seen_at, e->weight, e->raw, e->pull, e->pushed, e->back};
   for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sb_mem_free(blocks[i]);
-  if (e->library) dlclose(e->library);
+  engine_unplug(e->library);
 }
 
 static void linear(const engine *e, const double *x, double *gradient) {

@@ -3,6 +3,7 @@
  * neighbourhood of the block alone: low-dimensional scalings over the same training rows in place
  * of one that would need exponentially many of them. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine.h"
@@ -12,6 +13,8 @@
 const sb_key engine_local_keys[] = {
   SB_INT(local_options, radius, "1", 0, 1e6, "", "a coordinate sees those at most so far from it in their order"),
   SB_BOOL(local_options, periodic, "false", "the last coordinate is next to the first"),
+  SB_REALS(local_options, grid, "[]", 1, 1e6, "",
+    "rows, columns of a picture that coordinates are the pixels of: the radius is that of a square around each"),
   SB_INT(local_options, block, "1", 1, 1e6, "", "coordinates, one after the other, that move by the same weights"),
   SB_REALS(local_options, blocks, "[]", 0, 0, "", "or blocks of these sizes, which together are all coordinates"),
   SB_REALS(local_options, starts, "[]", 0, 0, "",
@@ -20,9 +23,25 @@ const sb_key engine_local_keys[] = {
   {0}};
 /* clang-format on */
 
+/* Are places a and b of n within the radius? */
+static int within(const engine *e, int a, int b, int n) {
+  const int apart = abs(a - b);
+  return apart <= e->local.radius || (e->local.periodic && n - apart <= e->local.radius);
+}
+
+/* Is pixel i within the square of one of block first .. last? */
+static int near_in_picture(const engine *e, int first, int last, int i) {
+  const int rows = (int)e->local.grid.v[0], columns = (int)e->local.grid.v[1];
+  for (int j = first; j <= last; j++)
+    if (within(e, i / columns, j / columns, rows) && within(e, i % columns, j % columns, columns))
+      return 1;
+  return 0;
+}
+
 /* Is coordinate i within the radius of block first .. last? */
 static int near(const engine *e, int first, int last, int i) {
   const int64_t r = e->local.radius;
+  if (e->local.grid.n) return near_in_picture(e, first, last, i);
   if (i >= first - r && i <= last + r) return 1;
   return e->local.periodic && (i + e->d <= last + r || i - e->d >= first - r);
 }
@@ -59,6 +78,15 @@ static sb_status check_lists(const engine *e) {
       return bad_list("members", i, v, "no coordinate of the data");
   }
   return SB_OK;
+}
+
+static sb_status check_grid(const engine *e) {
+  const sb_reals *g = &e->local.grid;
+  if (g->n == 2 && g->v[0] == floor(g->v[0]) && g->v[0] * g->v[1] == e->d &&
+      g->v[1] == floor(g->v[1]))
+    return SB_OK;
+  return sb_fail(SB_USE, "local.grid: rows and columns of the %d coordinates, two whole numbers",
+                 e->d);
 }
 
 /* The list of block b, ascending, each coordinate once, its own among them. */
@@ -104,6 +132,7 @@ sb_status engine_local_heads(engine *e) {
   e->heads = e->local.blocks.n ? e->local.blocks.n : (e->d + block - 1) / block;
   SB_TRY(SB_NEW(&e->head, e->heads, "heads"));
   if (listed) SB_TRY(check_lists(e));
+  if (e->local.grid.n) SB_TRY(check_grid(e));
   for (int b = 0, first = 0, last; b < e->heads; b++, first = last + 1) {
     head *h = &e->head[b];
     last = first - 1 + (e->local.blocks.n ? (int)e->local.blocks.v[b] : block);

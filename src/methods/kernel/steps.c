@@ -5,6 +5,7 @@
  * epsilon). langevin   x' = x + f (m(x) - x) + (2 f tau)^(1/2) xi        f the fraction split y = x
  * + (2 tau)^(1/2) xi, x' = m(y); seen after the half step: x' = m(x) + (2 tau)^(1/2) xi aware x' =
  * m(x) + cov(x)^(1/2) xi resample   x' = a training row, by the weights at x */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +13,6 @@
 #include "sb/kernel.h"
 #include "sb/mathfn.h"
 #include "sb/noise.h"
-#include "sb/spd.h"
 
 double engine_move(const engine *e) { return e->options.weights == WEIGHTS_DENSITY ? 2 : 1; }
 
@@ -93,19 +93,32 @@ static sb_status split(engine *e, int64_t first, int rows, double *x) {
   return SB_OK;
 }
 
+/* Lower factor of a covariance [n, n] in place. That of weights on few rows is singular, and pivots
+ * that are round-off have either sign: their directions get no noise. */
+static void factor(int n, double *a) {
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j <= i; j++) {
+      double s = a[i * n + j];
+      for (int k = 0; k < j; k++) s -= a[i * n + k] * a[j * n + k];
+      if (j < i)
+        a[i * n + j] = a[j * n + j] > 0 ? s / a[j * n + j] : 0;
+      else
+        a[i * n + i] = s > n * DBL_EPSILON * a[i * n + i] ? sqrt(s) : 0;
+    }
+}
+
 /* x = mean + L xi, L L^T the covariance with 1e-12 of its mean diagonal added. */
-static sb_status spread(engine *e, const head *h, int i, double *x) {
+static void spread(engine *e, const head *h, int i, double *x) {
   const int n = h->moved;
   double *cov = e->cov + (int64_t)i * n * n, trace = 0;
   for (int a = 0; a < n; a++) trace += cov[a * n + a];
   for (int a = 0; a < n; a++) cov[a * n + a] += trace > 0 ? 1e-12 * trace / n : 1e-300;
-  SB_TRY(sb_cholesky(n, cov));
+  factor(n, cov);
   for (int a = 0; a < n; a++) {
     double sum = e->own[i * n + a];
     for (int b = 0; b <= a; b++) sum += cov[a * n + b] * (double)e->noise[i * e->d + h->move[b]];
     x[i * e->d + h->move[a]] = sum;
   }
-  return SB_OK;
 }
 
 static sb_status aware(engine *e, int64_t first, int rows, double *x) {
@@ -117,7 +130,7 @@ static sb_status aware(engine *e, int64_t first, int rows, double *x) {
     if (!h->moved) continue;
     const double *rho = widths(e, h, rows, e->half);
     sb_soft_mean(h->soft, rows, e->half, rho, e->own, e->cov, NULL);
-    for (int i = 0; i < rows; i++) SB_TRY(spread(e, h, i, x));
+    for (int i = 0; i < rows; i++) spread(e, h, i, x);
   }
   return SB_OK;
 }
