@@ -9,7 +9,7 @@ c=$(find include src tests -name '*.[ch]' | sort)
 formatted=$(find src tests -name '*.[ch]') # not include/: the tables of its comments are set by hand
 python=$(find tools tests -name '*.py')
 shell=$(find tools tests jobs .ci -type f -exec awk 'FNR == 1 && /^#!.*sh$/ { print FILENAME }' {} + 2>/dev/null)
-text=$(find Makefile ./*.md tools input jobs -type f ! -name '*.pyc' 2>/dev/null)
+text=$(find Makefile ./*.md tools input jobs -type f ! -name '*.pyc' ! -name '*.png' 2>/dev/null)
 
 has() { command -v "$1" >/dev/null || { echo "lint: no $1 here, skipped" >&2; false; }; }
 

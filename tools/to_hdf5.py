@@ -8,6 +8,7 @@ rows of several input files follow each other. What a file is shows in its first
   tools/to_hdf5.py snapshots.npy --index 4 day4.h5
   tools/to_hdf5.py train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz mnist.h5
   tools/to_hdf5.py train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz --only 2 twos.h5
+  tools/to_hdf5.py train-images-idx3-ubyte.gz --average 8x8 mnist8.h5
   tools/to_hdf5.py data_batch_*.bin cifar10.h5
 
 Exit status: 0 done, 1 wrong data or files, 2 wrong command line.
@@ -78,6 +79,7 @@ def read_idx(path, data, options):
     x = np.frombuffer(data, kind, offset=start).reshape(shape)
     meaning = f"grey levels of {shape[1]} x {shape[2]} pixels, row by row" if rank == 3 else "rows of the table"
     x, meaning = scale_bytes(x.reshape(shape[0], -1) if rank > 2 else x, meaning, options)
+    x, meaning = average(path, x, (1, *shape[1:]) if rank == 3 else None, meaning, options)
     return x, None, None, meaning
 
 
@@ -89,6 +91,7 @@ def read_cifar10(path, data, options):
     if wrong.size:
         raise Refused(f"{path}: row {wrong[0]} has the label {rows[wrong[0], 0]}, not 0 to 9: not a CIFAR-10 file")
     x, meaning = scale_bytes(rows[:, 1:], "red, green and blue planes of 32 x 32 pixels, row by row", options)
+    x, meaning = average(path, x, (3, 32, 32), meaning, options)
     return x, None, rows[:, 0].astype(np.int32), meaning
 
 
@@ -96,6 +99,26 @@ def scale_bytes(x, meaning, options):
     if x.dtype != np.uint8 or options.raw:
         return x, meaning
     return x[: options.limit].astype(np.float32) / np.float32(255), meaning + ", in [0, 1]"
+
+
+def shares(many, few):
+    """[few, many]: how much of each of `many` pixels of a line lies in each of `few`; rows sum to one."""
+    edges = np.arange(few + 1)[:, None] * (many / few) - np.arange(many)
+    return (np.clip(edges[1:], 0, 1) - np.clip(edges[:-1], 0, 1)) * (few / many)
+
+
+def average(path, x, shape, meaning, options):
+    """Pictures of --average pixels, each the mean over the area that it covers; shape: planes, rows, columns."""
+    if not options.average:
+        return x, meaning
+    few = options.average
+    if shape is None or options.raw:
+        raise Refused(f"{path}: --average is for pictures (IDX of three dimensions, CIFAR-10), and not with --raw")
+    if few[0] > shape[1] or few[1] > shape[2]:
+        raise Refused(f"{path}: --average {few[0]}x{few[1]}, but pictures have {shape[1]} x {shape[2]} pixels")
+    down, across = shares(shape[1], few[0]), shares(shape[2], few[1])
+    x = down.astype(np.float32) @ x.reshape(-1, *shape) @ across.T.astype(np.float32)
+    return x.reshape(len(x), -1), f"{meaning}, averaged to {few[0]} x {few[1]} pixels"
 
 
 def read_npy(path, data, options):
@@ -170,7 +193,10 @@ READERS = {"csv": read_csv, "npy": read_npy, "idx": read_idx, "cifar10": read_ci
 
 def read(path, options):
     data = read_bytes(path)
-    x, names, label, meaning = READERS[options.format or guess_format(path, data)](path, data, options)
+    kind = options.format or guess_format(path, data)
+    if options.average and kind in ("csv", "npy"):
+        raise Refused(f"{path}: --average is for pictures of IDX and CIFAR-10 files")
+    x, names, label, meaning = READERS[kind](path, data, options)
     if x.dtype.kind not in "fiub":
         raise Refused(f"{path}: its numbers are of type {x.dtype}; reals, integers or logicals are needed")
     if x.ndim == 0:
@@ -194,7 +220,7 @@ def read_all(options):
 
 
 def read_labels(path, rows, options):
-    plain = argparse.Namespace(raw=True, limit=None, index=None, flatten=False, format=None)
+    plain = argparse.Namespace(raw=True, average=None, limit=None, index=None, flatten=False, format=None)
     x = read(path, plain)[0]
     if x.shape[1] != 1:
         raise Refused(f"{path}: labels have one column, not {x.shape[1]}")
@@ -282,6 +308,13 @@ def write_table(path, x, names, label, meaning, unit):
         raise Refused(f"{path}: cannot be written ({error.strerror or error})")
 
 
+def pixels(text):
+    rows, _, columns = text.partition("x")
+    if not (rows.isdigit() and columns.isdigit() and int(rows) and int(columns)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 8x8")
+    return int(rows), int(columns)
+
+
 def parse(arguments):
     about, _, example = __doc__.partition("\n\n")
     p = argparse.ArgumentParser(
@@ -293,6 +326,7 @@ def parse(arguments):
     p.add_argument("--index", type=int, metavar="K", help="element K (from 0) of the first dimension of an NPY array")
     p.add_argument("--flatten", action="store_true", help="rows of an NPY array are what follows its first dimension")
     p.add_argument("--raw", action="store_true", help="keep bytes (IDX, CIFAR-10) as they are instead of scaling to [0, 1]")
+    p.add_argument("--average", type=pixels, metavar="RxC", help="pictures of R rows and C columns, by averages over areas")
     p.add_argument("--labels", metavar="FILE", help="IDX, NPY or CSV file of integers that becomes /label")
     p.add_argument("--label-column", metavar="C", help="column, by name or number from 0, that becomes /label")
     p.add_argument("--only", type=int, metavar="L", help="take the rows of label L only")

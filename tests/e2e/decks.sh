@@ -11,7 +11,7 @@ run() {
     dsb) own="train.steps=2 dsb.iterations=1 dsb.cache_npar=64" ;;
     sinkhorn) own="sample.steps=3 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
     mixture) own="train.steps=5 data.n=200 source.n=200 evaluate.conditions=5 evaluate.condition_draws=5" ;;
-    *) own="sample.burn_in=3 sample.thin=1" ;;
+    *) own="sample.burn_in=3 sample.thin=1 sample.per_chain=1 data.n=200" ;;
   esac
   cd "$SCRATCH/here" || exit 1
   # shellcheck disable=SC2046,SC2086 # words
@@ -31,11 +31,13 @@ import sys
 import h5py
 import numpy as np
 draw = np.random.default_rng(1)
-for name, rows, columns, rank in (("cells", 300, 5, 5), ("chain", 400, 20, 20), ("mnist", 200, 784, 40), ("digit2", 80, 784, 40), ("digit3", 90, 784, 40)):
+for name, rows, columns, rank in (("cells", 300, 5, 5), ("wells", 200, 50, 6), ("mnist8", 200, 64, 20), ("lorenz96", 200, 16, 16),
+                                  ("mnist", 200, 784, 40), ("digit2", 80, 784, 40), ("digit3", 90, 784, 40)):
     with h5py.File(f"{sys.argv[1]}/{name}.h5", "w") as f:
         x = draw.normal(size=(rows, rank)) @ draw.normal(size=(rank, columns))
-        f["x"] = np.where(np.arange(columns) < columns - columns // 10, x, 0).astype(np.float32) if columns > 5 else x
+        f["x"] = np.where(np.arange(columns) < columns - columns // 10, x, 0).astype(np.float32) if rank < columns else x
 END
+ok "a plug-in" cc -O2 -shared -fPIC -o "$SCRATCH/here/data/lorenz96.so" tools/lorenz96.c
 for deck in input/*.yml; do
   name=${deck##*/}
   name=${name%.yml}

@@ -57,14 +57,14 @@ def run(*arguments):
 out = os.path.join(folder.name, "out.h5")
 
 
-def makes(what, x, *arguments, label=None, kind=None, attrs=None):
+def makes(what, x, *arguments, label=None, kind=None, attrs=None, near=0):
     """The tool makes a table of these numbers."""
     done = run(*arguments, out, "--overwrite")
     if done.returncode:
         return ok(False, what, done.stderr)
     with h5py.File(out) as f:
         got = f["x"][:]
-        good = got.shape == np.shape(x) and np.array_equal(got, x) and f["x"].attrs["unit"] == "1" and f["x"].attrs["meaning"]
+        good = got.shape == np.shape(x) and np.abs(got - x).max() <= near and f["x"].attrs["unit"] == "1" and f["x"].attrs["meaning"]
         good = good and (kind is None or got.dtype == kind) and ("label" in f) == (label is not None)
         good = good and (label is None or np.array_equal(f["label"][:], label) and f["label"].attrs["meaning"])
         good = good and all(np.array_equal(f["x"].attrs[key], value) for key, value in (attrs or {}).items())
@@ -147,6 +147,14 @@ makes("rows of a label", grey[[1]], images, "--labels", labels, "--only", "0", l
 refuses("a label of no rows", "nothing to write", images, "--labels", labels, "--only", "5")
 refuses("a label of rows without labels", "no labels", images, "--only", "5")
 makes("IDX, --limit", grey[:2], images, "--limit", "2", "--labels", labels, label=[7, 0])
+halves = np.repeat(grey.reshape(3, 4, 5), 2, axis=2).reshape(3, 2, 2, 2, 5).mean(axis=(2, 4)).reshape(3, 4)
+says = "grey levels of 4 x 5 pixels, row by row, in [0, 1], averaged to 2 x 2 pixels"
+makes("IDX --average, pixels in part", np.float32(halves), images, "--average", "2x2", kind="f4", attrs={"meaning": says}, near=1e-6)
+makes("to what they are", grey, images, "--average", "4x5", kind="f4", near=1e-7)
+refuses("more pixels than there are", "4 x 5 pixels", images, "--average", "8x8")
+refuses("averages of bytes", "--raw", images, "--average", "2x2", "--raw")
+refuses("averages of a table", "--average is for pictures", file("a.csv", "1.5,2\n"), "--average", "1x1")
+ok(run(images, out, "--average", "2").returncode == 2, "half a size is a wrong command line")
 refuses("IDX cut off", "cut off", file("cut-idx", idx(pixels)[:-1]))
 refuses("IDX cut off in its header", "cut off", file("head-idx", idx(pixels)[:9]))
 refuses("IDX too long", "too long", file("long-idx", idx(pixels) + b"\0"))
