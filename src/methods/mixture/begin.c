@@ -10,12 +10,16 @@
 
 #define LOOK   4096 /* rows */
 #define ROUNDS 10   /* of k-means */
+#define STARTS \
+  20 /* of which the tightest clusters are kept; fewer where they take more work than this: */
+#define WORK   3e8
 #define NARROW 1e-3 /* the least variance of a cluster, of that of all rows */
 
 typedef struct clusters {
   int64_t n;
   int d, k;
   double *x, *centre, *spread; /* [n, d], [k, d], [k, d] variances */
+  double *best;                /* [k, d] centres of the best start */
   double *near, *count;        /* [n] squared distance to the nearest centre; [k] */
   int *of;                     /* [n] */
   int64_t *order;              /* [n] which rows */
@@ -27,6 +31,7 @@ static sb_status gather(const mixture *s, clusters *c) {
   c->n = end->n < LOOK ? end->n : LOOK, c->d = s->d, c->k = s->k;
   SB_TRY(SB_NEW(&c->x, c->n * c->d, "rows of clusters"));
   SB_TRY(SB_NEW(&c->centre, (int64_t)c->k * c->d, "centres"));
+  SB_TRY(SB_NEW(&c->best, (int64_t)c->k * c->d, "centres"));
   SB_TRY(SB_NEW(&c->spread, (int64_t)c->k * c->d, "centres"));
   SB_TRY(SB_NEW(&c->near, c->n, "distances"));
   SB_TRY(SB_NEW(&c->count, c->k, "centres"));
@@ -48,8 +53,8 @@ static double apart(int d, const double *x, const double *y) {
 
 /* Centre k is a row, drawn by its squared distance from those before (Arthur, Vassilvitskii 2007).
  */
-static void place(const mixture *s, clusters *c) {
-  const uint64_t key = sb_noise_key(s->pair.run->seed, SB_FOR_INIT, 1, 0);
+static void place(const mixture *s, uint32_t start, clusters *c) {
+  const uint64_t key = sb_noise_key(s->pair.run->seed, SB_FOR_INIT, 1, start);
   for (int64_t i = 0; i < c->n; i++) c->near[i] = HUGE_VAL;
   for (int k = 0; k < c->k; k++) {
     double sum = 0, at = sb_noise_uniform(key, k, 0, 0);
@@ -65,14 +70,18 @@ static void place(const mixture *s, clusters *c) {
   }
 }
 
-static void join(clusters *c) {
+/* Each row to its nearest centre; returns the sum of squared distances. */
+static double join(clusters *c) {
+  double sum = 0;
   for (int64_t i = 0; i < c->n; i++) {
     double least = HUGE_VAL;
     for (int k = 0; k < c->k; k++) {
       const double far = apart(c->d, c->x + i * c->d, c->centre + (int64_t)k * c->d);
       if (far < least) least = far, c->of[i] = k;
     }
+    sum += least;
   }
+  return sum;
 }
 
 /* Centres and variances; a cluster without rows stays where it is. */
@@ -90,6 +99,23 @@ static void settle(clusters *c) {
       const double gap = c->x[i * c->d + j] - c->centre[k * c->d + j];
       c->spread[k * c->d + j] += gap * gap / c->count[k];
     }
+}
+
+/* k-means from several starts. */
+static void find(const mixture *s, clusters *c) {
+  const size_t bytes = (size_t)c->k * (size_t)c->d * sizeof *c->centre;
+  const double each = (double)c->n * c->k * c->d * (ROUNDS + 2);
+  const int starts = each * STARTS < WORK ? STARTS : each < WORK ? (int)(WORK / each) : 1;
+  double least = HUGE_VAL;
+  for (int start = 0; start < starts; start++) {
+    place(s, (uint32_t)start, c);
+    for (int i = 0; i < ROUNDS; i++) (void)join(c), settle(c);
+    const double sum = join(c);
+    if (sum < least) least = sum, memcpy(c->best, c->centre, bytes);
+  }
+  memcpy(c->centre, c->best, bytes);
+  (void)join(c);
+  settle(c);
 }
 
 /* Row of the diagonal entry i among the quadratic features. */
@@ -125,12 +151,11 @@ sb_status mixture_begin(mixture *s) {
   if (!status) status = SB_NEW(&p, s->task.net.size, "initial parameters");
   status = sb_agree(s->pair.run->comm, status);
   if (!status) {
-    place(s, &c);
-    for (int i = 0; i < ROUNDS; i++) join(&c), settle(&c);
+    find(s, &c);
     lay(s, &c, p);
     sb_task_begin(s->pair.run->comm, &s->task, p);
   }
-  void *const blocks[] = {p, c.order, c.of, c.count, c.near, c.spread, c.centre, c.x};
-  for (int i = 0; i < 8; i++) sb_mem_free(blocks[i]);
+  void *const blocks[] = {p, c.order, c.of, c.count, c.near, c.spread, c.best, c.centre, c.x};
+  for (int i = 0; i < 9; i++) sb_mem_free(blocks[i]);
   return status;
 }
