@@ -47,16 +47,14 @@ def stored(path):
     """What h5py finds in a file: times, points, components and ranges of the arrays at the last time."""
     with h5py.File(path) as f:
         groups = sorted((g for name, g in f.items() if name.startswith("step_")), key=lambda g: g.attrs["time"])
+        times = [g.attrs["time"] for g in groups]
         arrays = {name: data[()] for name, data in groups[-1].items()}
-        points = len(f["id"]) if "id" in f else arrays["density"].size
-        wide = "v3" if "v3" in arrays else "v"
-        shown = {"velocity": arrays[wide]} if wide in arrays else arrays
-        shown = {name: x.reshape(points, -1) for name, x in shown.items()}
-        if "id" in f:
-            shown["id"] = f["id"][()].reshape(points, 1)
-    length = {name: np.linalg.norm(x, axis=1) if x.shape[1] > 1 else x[:, 0] for name, x in shown.items()}
-    return {"times": [g.attrs["time"] for g in groups], "points": points,
-            "arrays": {name: x.shape[1] for name, x in shown.items()},
+        if "id" in f:  # of particles viewers see the velocity in three dimensions
+            arrays = {"velocity": arrays.get("v3", arrays["v"]), "id": f["id"][()]}
+    points = arrays["id" if "id" in arrays else "density"].size
+    flat = {name: x.reshape(points, -1) for name, x in arrays.items()}
+    length = {name: np.linalg.norm(x, axis=1) if x.shape[1] > 1 else x[:, 0] for name, x in flat.items()}
+    return {"times": times, "points": points, "arrays": {name: x.shape[1] for name, x in flat.items()},
             "ranges": {name: [x.min(), x.max()] for name, x in length.items()}}
 
 
