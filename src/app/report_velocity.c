@@ -244,40 +244,55 @@ static sb_status draw_planes(report *r, const field *f, int n, int projected) {
 /* --- On a line
  * ----------------------------------------------------------------------------------- */
 
-static sb_status draw_lines(report *r, const field *f, int n) {
-  plot_figure(r);
-  for (int k = 0; k < n; k++) {
-    plot p = {.width = 440, .height = 280, .x = {f[k].x0, f[k].x0 + (f[k].nx - 1) * f[k].dx, 0}};
-    double *x, low = INFINITY, high = -INFINITY;
-    char title[64];
-    SB_TRY(SB_NEW(&x, f[k].nx, "points"));
-    for (int i = 0; i < f[k].nx; i++) {
-      x[i] = f[k].x0 + i * f[k].dx;
-      if (f[k].density && f[k].density[i] < f[k].edge) continue;
-      low = fmin(low, f[k].learned[3 * i]), high = fmax(high, f[k].learned[3 * i]);
-      if (f[k].known) low = fmin(low, f[k].exact[3 * i]), high = fmax(high, f[k].exact[3 * i]);
-    }
-    p.y = (plot_range){low - 0.1 * (high - low) - 1e-9, high + 0.1 * (high - low) + 1e-9, 0};
-    snprintf(title, sizeof title, "Drift, stage %d, t = %.3g", f[k].leg + 1, f[k].t);
-    if (isfinite(low) && isfinite(high)) {
-      plot_open(r, &p, title, NULL, "Learned drift, and the exact one dashed where it is known.",
-                "x\xE2\x82\x81", "drift");
-      if (f[k].known) plot_line(&p, f[k].nx, x, f[k].exact, 3, "dash");
-      sb_mem_free(x);
-      SB_TRY(SB_NEW(&x, 2 * f[k].nx, "points"));
-      for (int i = 0; i < f[k].nx; i++)
-        x[i] = f[k].x0 + i * f[k].dx, x[f[k].nx + i] = f[k].learned[3 * i];
-      plot_line(&p, f[k].nx, x, x + f[k].nx, 1, "a");
-      plot_close(&p);
-    }
-    sb_mem_free(x);
+/* Drift over its one coordinate, x and y [nx] each. */
+static void one_line(const field *f, const double *v, double *y) {
+  for (int i = 0; i < f->nx; i++) y[i] = v[3 * i];
+}
+
+/* Range of the drifts where there is mass. */
+static plot_range drift_range(const field *f) {
+  double low = INFINITY, high = -INFINITY;
+  for (int i = 0; i < f->nx; i++) {
+    if (f->density && f->density[i] < f->edge) continue;
+    low = fmin(low, f->learned[3 * i]), high = fmax(high, f->learned[3 * i]);
+    if (f->known) low = fmin(low, f->exact[3 * i]), high = fmax(high, f->exact[3 * i]);
   }
+  return (plot_range){low - 0.1 * (high - low), high + 0.1 * (high - low), 0};
+}
+
+static sb_status line_panel(report *r, const field *f) {
+  plot p = {.width = 440,
+            .height = 280,
+            .x = {f->x0, f->x0 + (f->nx - 1) * f->dx, 0},
+            .y = drift_range(f)};
+  char title[64];
+  double *x, *y;
+  SB_TRY(SB_NEW(&x, 2 * f->nx, "points"));
+  y = x + f->nx;
+  for (int i = 0; i < f->nx; i++) x[i] = f->x0 + i * f->dx;
+  snprintf(title, sizeof title, "Drift, stage %d, t = %.3g", f->leg + 1, f->t);
+  plot_open(r, &p, title, NULL, "Learned drift, and the exact one dashed where it is known.",
+            "x\xE2\x82\x81", "drift");
+  one_line(f, f->learned, y);
+  plot_line(&p, f->nx, x, y, 1, "a");
+  if (f->known) one_line(f, f->exact, y);
+  if (f->known) plot_line(&p, f->nx, x, y, 1, "dash");
+  plot_close(&p);
+  sb_mem_free(x);
+  return SB_OK;
+}
+
+static sb_status draw_lines(report *r, const field *f, int n) {
+  sb_status s = SB_OK;
+  int known = 0;
+  plot_figure(r);
+  for (int k = 0; !s && k < n; k++) s = line_panel(r, &f[k]), known |= f[k].known;
   plot_legend(r);
   plot_key(r, "line a", "learned");
-  plot_key(r, "line dash", "exact");
+  if (known) plot_key(r, "line dash", "exact");
   plot_figure_end(
       r, "The drift at the last time of each stage, over the range where the law has mass.");
-  return SB_OK;
+  return s;
 }
 
 sb_status report_velocity(report *r) {

@@ -98,6 +98,8 @@ ok("<script>alert(1)</script> & \"quotes\" \u00e4" in page.text, "a deck's words
 ok("<script" not in text and "<b>&" not in text, "and never markup")
 ok("Exact" not in pages["no known law"][0].text and "needs a known law" in pages["no known law"][0].text, "no known law is said")
 ok("principal axis 1 (" in pages["six coordinates"][0].text and "6 coordinates" in pages["six coordinates"][0].text, "principal axes")
+drifts = [line.count("L") for line in parts(pages["one coordinate"][1])["drift"].split("<path ") if "line dash" in line or "line a" in line]
+ok(drifts.count(8) == 4, "in one coordinate two drifts of two stages, at nine points each", drifts)
 images = pages["pictures"][0].images
 ok(len(images) == 2 and "images" in pages["pictures"][0].sections, "sheets of pictures", [i["alt"] for i in images])
 
@@ -148,7 +150,7 @@ ok("12 of 12 cases are done" in page.text and {"results", "cases", "provenance"}
 slopes = [line.split(",") for line in (here / "out/slopes.csv").read_text().splitlines()[1:]]
 ok(all(float(s[7]) in page.numbers for s in slopes if s[7]), "every slope", slopes[:3])
 ok(len(page.pictures) > 10 and "data.law=ring6" in page.text, "convergence plots, one colour for each law", len(page.pictures))
-here, ran = run("failures", "study.replicates=1", "study.grid.train.rate=[0.001,10]", "train.clip=0", "train.score.steps=60",
+here, ran = run("failures", "study.replicates=1", "study.grid.train.rate=[0.001,5]", "train.clip=0", "train.score.steps=60",
                 command="study")
 page, _, report, _ = page_of(here / "out")
 ok("1 of 2 cases are done, 1 failed" in page.text and not page.faults, "a study of which a case fails", ran, report, *page.faults[:9])

@@ -212,7 +212,7 @@ def arrows_and_lines(source, view, reach, places, vectors):
     """Arrows thinned to ACROSS along a side; streamlines from a coarser net of seeds."""
     shape = source.GetDataInformation().GetExtent()
     sides = [shape[2 * k + 1] - shape[2 * k] + 1 for k in range(3)]
-    across = ACROSS if sides[2] == 1 else ACROSS // 2
+    across = ACROSS if sides[2] == 1 else ACROSS // 3
     kept = some(sides, across).ravel()
     arrows = pv.Glyph(Input=points_of(places[kept], vectors[kept]), GlyphType="Arrow")
     arrows.OrientationArray, arrows.ScaleArray = ["POINTS", VECTOR], ["POINTS", "No scale array"]
