@@ -154,7 +154,7 @@ here, ran = run("failures", "study.replicates=1", "study.grid.train.rate=[0.001,
                 command="study")
 page, _, report, _ = page_of(here / "out")
 ok("1 of 2 cases are done, 1 failed" in page.text and not page.faults, "a study of which a case fails", ran, report, *page.faults[:9])
-ok("train.rate=10 0 training score: " in page.text and "lower train.rate" in page.text, "says why", page.text[:600])
+ok("train.rate=5 0 training score: " in page.text and "lower train.rate" in page.text, "says why", page.text[:600])
 (here / "out/study.csv").unlink()
 page, _, report, _ = page_of(here / "out")
 ok(report.status == 0 and "no study.csv" in page.text, "a study without its table", report)
