@@ -72,7 +72,7 @@ if metrics:
     rho = plot_paths.correlation(x, 11)
     between("autoregression: deviation, closed form 1", x.std(), 0.9, 1.05)
     between("correlation of neighbours, closed form 0.9", rho[1], 0.885, 0.925)
-    between("ten apart, closed form 0.349", rho[10], 0.28, 0.42)
+    between("ten apart, closed form 0.349", rho[10], 0.3, 0.48)
     between("memorisation ratio", metrics["memorisation_ratio"]["value"], 0.88, 1.05)
     between("energy distance", metrics["energy_distance"]["value"], -1, metrics["energy_distance"]["floor_q95"] + 0.02)
 if tool("make_paths.py", "data/wells.h5"):
