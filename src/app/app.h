@@ -218,6 +218,7 @@ int64_t app_part_frames(const app *a, int legs);
 
 /* memory.c: bytes of one rank, and of the files; says no when there is less. Collective. */
 sb_status app_predict(app *a);
+sb_status app_predict_evaluation(app *a, int64_t rows); /* memory alone, of so many draws */
 sb_status app_rough(app *a); /* rough.c: how long, roughly; collective, spoils the run's state */
 
 /* commands */

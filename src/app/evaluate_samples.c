@@ -75,6 +75,7 @@ static sb_status work(evaluation *e) {
   app *a = e->a;
   SB_TRY(evaluation_read(e, a->line.samples));
   SB_TRY(check(e));
+  SB_TRY(app_predict_evaluation(a, e->rows));
   if (a->line.dry_run) return SB_OK;
   SB_TRY(app_claim(a));
   return evaluate_draws(e);

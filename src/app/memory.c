@@ -155,10 +155,8 @@ static sb_status predict_disk(app *a) {
                  a->options.output, bytes / 1e6, (double)left / 1e6);
 }
 
-sb_status app_predict(app *a) {
-  const double method = (double)a->method->bytes(&a->run);
-  const double bytes =
-      (double)sb_mem_now() + method + larger(sampling(a), larger(grid(a), evaluating(a)));
+/* Says what is needed, or that there is less. */
+static sb_status predict_memory(app *a, double bytes, const char *advice) {
   const double room = (double)sb_memory_available(); /* of the node */
   sb_status s = SB_OK;
   a->memory_predicted = (int64_t)larger(bytes, (double)sb_mem_peak()); /* of reading, too */
@@ -168,9 +166,23 @@ sb_status app_predict(app *a) {
   if (bytes * a->comm->node_size > room)
     s = sb_fail(SB_SYS,
                 "%.0f bytes needed per rank, %d ranks on this node: more than the %.0f bytes it "
-                "has left; fewer ranks per node, or less "
-                "to sample and record",
-                bytes, a->comm->node_size, room);
-  SB_TRY_ALL(a->comm, s);
+                "has left; fewer ranks per node, or %s",
+                bytes, a->comm->node_size, room, advice);
+  return sb_agree(a->comm, s);
+}
+
+sb_status app_predict(app *a) {
+  const double method = (double)a->method->bytes(&a->run);
+  const double bytes =
+      (double)sb_mem_now() + method + larger(sampling(a), larger(grid(a), evaluating(a)));
+  SB_TRY(predict_memory(a, bytes, "less to sample and record"));
   return predict_disk(a);
+}
+
+sb_status app_predict_evaluation(app *a, int64_t rows) {
+  const int64_t wanted = a->sample.n;
+  a->sample.n = rows;
+  const double bytes = (double)sb_mem_now() + evaluating(a);
+  a->sample.n = wanted;
+  return predict_memory(a, bytes, "a smaller evaluate.size");
 }

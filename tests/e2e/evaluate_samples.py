@@ -72,6 +72,15 @@ with h5py.File(here / "off.h5") as f:
 uvp = found[0]["bw2_uvp"]["value"]
 ok(abs(uvp - 100 * (gap**2).sum() / 3) < 75 and found[0]["energy_test_p"]["value"] == 0.05, "as they should be", uvp)
 
+# --- Memory ---
+for ranks in 1, 2:
+    words = ["--samples", "off.h5", "--truth", "y.h5", "--set", f"output=memory{ranks}", *MORE]
+    run = sbridge(here, "evaluate", *words, ranks=ranks)
+    memory = json.loads((here / f"memory{ranks}" / "report.json").read_text())["memory"]
+    ok(0.3 * memory["predicted"] < memory["peak"] <= memory["predicted"], f"foretold on {ranks} ranks", memory)
+run = sbridge(here, "evaluate", *words, "--overwrite", ranks=2, env={"SB_MEMORY_LIMIT": "3000000"})
+ok(run.status == 3 and len(run.lines) == 1 and "bytes needed per rank" in run.err, "too little of it", run)
+
 # --- Mistakes ---
 holes = r.normal(size=(9, 3))
 holes[4, 1] = np.nan
