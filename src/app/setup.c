@@ -66,9 +66,8 @@ int app_sections(app *a) {
       {"evaluate", NULL, sb_judge_keys, &a->judge, "metrics"},
       {"checkpoint", NULL, checkpoint_keys, &a->checkpoint, "checkpoints"},
       {"study", NULL, study_keys, &a->study,
-       "many runs of this deck; study.grid: {KEY: [VALUES], ...}, any keys; study.along: keys "
-       "whose values go along "
-       "with those of the first"},
+       "many runs of this deck; study.grid: {KEY: [VALUES], ...}; study.along: keys that move with "
+       "its first"},
   };
   const sb_section pair[] = {
       {"source", NULL, sb_source_keys, &a->data_options[1], "where a bridge begins (t = 0)"},
