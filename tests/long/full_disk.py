@@ -6,9 +6,10 @@ whole, and with room again the run (each fourth is tried) goes on to the bits of
 import os
 import sys
 
+os.environ["LIMIT"] = str(max(300, int(os.environ.get("LIMIT", 60))))  # six at a time, on two cores
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e", "lib"))
 import h5py
-from program import ALONE, SBRIDGE, SCRATCH, TINY, TOP, done, folder, ok, sbridge, skip, subprocess, together
+from program import SCRATCH, TINY, TOP, done, folder, ok, sbridge, skip, subprocess, together
 
 PAGE = 4096
 GRID = "\nstudy: {replicates: 2, grid: {data.n: [300, 600], train.rate: [1e-3, 10]}}\n"
@@ -41,9 +42,9 @@ def harm(room):
         if not readable(path):
             bad.append(str(path))
     for path in (p for p in (room / "checkpoint.h5", room / "study.h5") if p.exists()):
-        run = subprocess.run([SBRIDGE, "info", path, "--verify"], capture_output=True, env={**os.environ, **ALONE})
-        if run.returncode:
-            bad.append(f"{path}: {run.stderr}")
+        run = sbridge(room, "info", path, "--verify")
+        if run.status:
+            bad.append(f"{path}: {run.err}")
     return bad
 
 
@@ -84,5 +85,5 @@ for command, deck in DECKS.items():
         wrong = [(p, how, str(run)) for p, how, run in mine if how not in ("whole", "held up")]
         held = sum(how == "held up" for _, how, _ in mine)
         ok(not wrong, f"{command} on {ranks} ranks: full at {held} places of {len(mine)}", len(wrong), *wrong[:3])
-        ok(held > 5 and mine[-1][1] == "whole", f"{command} on {ranks} ranks: then there is room", mine[-1][1:])
+        ok(held > 2 and mine[-1][1] == "whole", f"{command} on {ranks} ranks: then there is room", mine[-1][1:])
 done()
