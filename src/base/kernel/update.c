@@ -12,12 +12,13 @@
 #define LIMIT_BITS \
   0x46800000u /* of the float 2^14; of all larger ones, Inf and NaN the bits are greater */
 
-static inline vl quanta(vh g) {
+/* Unsigned, so that numbers that are too large overflow by the rules of C. */
+static inline vq quanta(vh g) {
 #if SB_BYTES == 64 /* the same integers, by one instruction */
-  return (vl)_mm512_cvtps_epi64((__m256)(g * (float)(1 / QUANTUM)));
+  return (vq)_mm512_cvtps_epi64((__m256)(g * (float)(1 / QUANTUM)));
 #else
   vd shifted = __builtin_convertvector(g, vd) + SHIFT;
-  return (vl)shifted - (vl)vd_all(SHIFT);
+  return (vq)shifted - (vq)vd_all(SHIFT);
 #endif
 }
 
@@ -31,18 +32,18 @@ int KERNEL(quantise)(int64_t n, const float *g, int64_t *sum) {
   vu most = {0};
   int64_t i = 0;
   for (; i + NF <= n; i += NF) {
-    vl_store(sum + i, vl_load(sum + i) + quanta(vh_load(g + i)));
-    vl_store(sum + i + ND, vl_load(sum + i + ND) + quanta(vh_load(g + i + ND)));
+    vl_store(sum + i, (vl)((vq)vl_load(sum + i) + quanta(vh_load(g + i))));
+    vl_store(sum + i + ND, (vl)((vq)vl_load(sum + i + ND) + quanta(vh_load(g + i + ND))));
     most = largest(most, vf_load(g + i));
   }
   if (i < n) {
     float last[NF] = {0};
     int64_t whole[NF];
     memcpy(last, g + i, (size_t)(n - i) * sizeof *g);
-    vl_store(whole, quanta(vh_load(last)));
-    vl_store(whole + ND, quanta(vh_load(last + ND)));
+    vl_store(whole, (vl)quanta(vh_load(last)));
+    vl_store(whole + ND, (vl)quanta(vh_load(last + ND)));
     most = largest(most, vf_load(last));
-    for (int64_t j = i; j < n; j++) sum[j] += whole[j - i];
+    for (int64_t j = i; j < n; j++) sum[j] = (int64_t)((uint64_t)sum[j] + (uint64_t)whole[j - i]);
   }
   int bad = 0;
   for (int lane = 0; lane < NF; lane++) bad |= most[lane] >= LIMIT_BITS << 1;
