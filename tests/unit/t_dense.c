@@ -162,9 +162,9 @@ static void test_core(const char *self) {
     tap_skip("no OpenBLAS that chooses its core, or no AVX-512");
     return;
   }
-  tap_ok(strcmp(sb_blas_core(), "Haswell") && strcmp(sb_blas_core(), "Zen"), "a core with AVX-512");
   core_of(self, "env -u OPENBLAS_CORETYPE", core, sizeof core);
-  tap_ok(strcmp(core, sb_blas_core()) == 0, "started without a wish: %s", core);
+  tap_ok(*core && strcmp(core, "Haswell") && strcmp(core, "Zen"),
+         "started without a wish, a core with AVX-512: %s", core);
   core_of(self, "OPENBLAS_CORETYPE=Haswell", core, sizeof core);
   tap_ok(strcmp(core, "Haswell") == 0, "the user's core is left alone: %s", core);
   core_of(self, "OPENBLAS_CORETYPE=Nonsense", core, sizeof core);
