@@ -23,10 +23,12 @@ else
   ln -s "$program" "$home/build/sbridge"
   cat >"$SCRATCH/bin/mpirun" <<END
 #!/bin/sh
-short=
+short= own="train.score.steps=40 train.ratio.steps=20 sample.steps1=4 sample.steps2=4 sample.draws=4"
+for word; do
+  case \$word in *.yml) if grep -q '^method: *[^t]' "\$word"; then own=; fi ;; esac # two_stage alone has these keys
+done
 case " \$* " in *" run "* | *" train "* | *" sample "* | *" velocity "* | *" evaluate "* | *" study "*)
-  for value in train.score.steps=40 train.ratio.steps=20 sample.n=200 sample.steps1=4 sample.steps2=4 sample.draws=4 \\
-    record.particles=20 record.frames=4 velocity.points=6 evaluate.size=50 evaluate.floors=3 evaluate.w2_points=50 \\
+  for value in \$own sample.n=200 record.particles=20 record.frames=4 velocity.points=6 evaluate.size=50 evaluate.floors=3 evaluate.w2_points=50 \\
     evaluate.drift_points=50 evaluate.drift_draws=50 evaluate.draws=200; do
     short="\$short --set \$value"
   done
