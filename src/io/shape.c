@@ -72,16 +72,14 @@ sb_status sb_h5_groups(sb_file *f, const char *path, int self) {
 /* --- Attributes
  * --------------------------------------------------------------------------------------- */
 
-/* Made once, as files of many datasets ask for them thousands of times. */
 static hid_t text_type(void) {
-  static hid_t type;
-  if (type) return type;
-  type = H5Tcopy(H5T_C_S1);
+  const hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
 }
 
+/* Made once: files of many datasets ask for it thousands of times. */
 static hid_t one_element(void) {
   static hid_t space;
   if (!space) space = H5Screate(H5S_SCALAR);
@@ -112,7 +110,10 @@ static sb_status put(sb_file *f, const char *path, const char *name, hid_t type,
 
 sb_status sb_h5_text_of(sb_file *f, hid_t object, const char *path, const char *name,
                         const char *text) {
-  return attach(f, object, path, name, text_type(), one_element(), &text);
+  const hid_t type = text_type();
+  sb_status s = attach(f, object, path, name, type, one_element(), &text);
+  H5Tclose(type);
+  return s;
 }
 
 sb_status sb_h5_number_of(sb_file *f, hid_t object, const char *path, const char *name, hid_t type,
@@ -121,7 +122,10 @@ sb_status sb_h5_number_of(sb_file *f, hid_t object, const char *path, const char
 }
 
 sb_status sb_h5_text(sb_file *f, const char *path, const char *name, const char *text) {
-  return put(f, path, name, text_type(), one_element(), &text);
+  const hid_t type = text_type();
+  sb_status s = put(f, path, name, type, one_element(), &text);
+  H5Tclose(type);
+  return s;
 }
 
 sb_status sb_h5_numbers(sb_file *f, const char *path, const char *name, hid_t type, int n,

@@ -317,6 +317,7 @@ REPORT = dict(
     status=TEXT,
     deck=TEXT,
     metrics=[METRIC],
+    tables={},
     errors=dict(time_step=REAL, score=REAL, ratio=REAL, monte_carlo=REAL),
     phases=[dict(name=TEXT, mean=(int, float), min=(int, float), max=(int, float), rank_max=WHOLE)],
     memory=dict(predicted=WHOLE, peak=WHOLE),

@@ -46,7 +46,7 @@ if command -v bash >/dev/null; then
   # shellcheck disable=SC2016 # for bash
   ok "bash completes" bash -c '. "$1"
     ask() { COMP_WORDS=(sbridge "$@") COMP_CWORD=$#; _sbridge; echo "${COMPREPLY[*]}"; }
-    test "$(ask tr) $(ask run x.yml --ov) $(ask run x.yml --set sample.n) $(ask help k)" = "train --overwrite sample.n= keys"
+    test "$(ask tr) $(ask run x.yml --ov) $(ask run x.yml --set data.valid) $(ask help k)" = "train --overwrite data.validation= keys"
     ' bash "$share/bash-completion/completions/sbridge"
 else
   skip "bash is not here"
