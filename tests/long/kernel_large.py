@@ -23,6 +23,14 @@ def deck(points, more=""):
     return f"m{points}.yml"
 
 
+def timed(*words):
+    """A run and the seconds of the processor that each rank of it took: others may use the cores, too."""
+    before = os.times()
+    result = sbridge(at, *words, ranks=RANKS)
+    after = os.times()
+    return result, (after.children_user + after.children_system - before.children_user - before.children_system) / RANKS
+
+
 def number(pattern, text):
     found = re.search(pattern, text)
     return float(found.group(1)) if found else float("nan")
@@ -37,21 +45,21 @@ def foretold(points):
 
 
 (floats, one, doubles, two), predicted = foretold(10**5)
-result = sbridge(at, "run", deck(10**5), "--overwrite", ranks=RANKS)
+result, took = timed("run", deck(10**5), "--overwrite")
 seconds, products = number(r"products, (\S+) s", result.out), number(r"after (\d+) products", result.out)
 want = floats * one + doubles * two
 ok(result.status == 0 and "converged, residual" in result.out, f"10^5 points to 1e-8: {products:.0f} products, {seconds:.0f} s", result)
-ok(seconds < 300, "in minutes")
-ok(1 / 3 < seconds / want < 3, f"foretold: {want:.0f} s, {floats + doubles:.0f} products")
+ok(took < 120, f"in minutes: {took:.0f} s of each processor")
+ok(0.5 < took / want < 2, f"foretold: {want:.0f} s, {floats + doubles:.0f} products")
 has = number(r"memory of a rank: predicted \S+ MiB, peak (\S+) MiB", result.out) * 1.048576
 ok(0.35 < has / predicted < 1.05, f"memory of a rank: {has:.1f} MB, predicted {predicted:.1f}")
 by_points = [foretold(points)[1] for points in (10**5, 2 * 10**5, 4 * 10**5)]
 ok(by_points[2] / by_points[0] < 4.2, f"memory grows no faster than the points: {by_points} MB")
 
 (floats, one, doubles, two), predicted = foretold(10**6)
-result = sbridge(at, "train", deck(10**6), "--overwrite", "--set=kernel.iterations=1", "--set=kernel.precision=float",
-                 "--set=kernel.tolerance=1e-6", ranks=RANKS)  # fmt: skip
+once = ["--set=kernel.iterations=1", "--set=kernel.precision=float", "--set=kernel.tolerance=1e-6"]
+result, took = timed("train", deck(10**6), "--overwrite", *once)
 seconds = number(r"products, (\S+) s", result.out)
 ok(result.status == 0, f"10^6 points: two products in float and one in double take {seconds:.0f} s, foretold {2 * one + two:.0f}", result)
-ok(1 / 3 < seconds / (2 * one + two) < 3, f"so the whole would take {(floats * one + doubles * two) / 60:.0f} minutes")
+ok(0.5 < took / (2 * one + two) < 2, f"{took:.0f} s of each processor; so the whole would take {(floats * one + doubles * two) / 60:.0f} minutes")
 done()
