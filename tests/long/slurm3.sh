@@ -47,7 +47,7 @@ began=$(date +%s)
 ok "a host that is switched off" until_true 120 was_restarted "$job"
 echo "# requeued after $(($(date +%s) - began)) s"
 told=$(awk '$1 == "score" { n = $2 } END { print n + 0 }' "job.$job")
-ok "is given the two that are left" scontrol update jobid="$job" numnodes=2-2 numtasks=4
+ok "is given the two that are left" scontrol update jobid="$job" numnodes=2-2 numtasks=4 numcpus=4
 ok "and finishes there" reaches "$job" COMPLETED
 ok "six ranks, then four" [ "$(grep -o '^machine *[0-9] ranks on [0-9] nodes' "job.$job" | awk '{ printf "%d ", $2 }')" = "6 4 " ]
 from=$(sed -n 's/^going on from .*: step \([0-9]*\) of .*/\1/p' "job.$job")
