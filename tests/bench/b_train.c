@@ -132,11 +132,11 @@ static float *plain; /* sums of the gradients of blocks; NULL: exact sums */
 /* Noise in, a residual out: enough of a loss to have a gradient of. */
 static sb_status probe(void *self, sb_task *task, int64_t at, int64_t row0, int rows,
                        double *loss) {
-  static float x[2 * SB_BLOCK], y[2 * SB_BLOCK], t[SB_BLOCK];
+  static float x[2 * SB_NET_ROWS], y[2 * SB_NET_ROWS], t[SB_NET_ROWS];
   const double weight = 1 / (double)task->options->batch;
   (void)self;
   sb_noise_normals(11, row0, rows, (uint32_t)at, 2, x);
-  for (int i = 0; i < rows; i++) t[i] = (float)i / SB_BLOCK;
+  for (int i = 0; i < rows; i++) t[i] = (float)i / SB_NET_ROWS;
   sb_tape_forward(task->tape, rows, x, t, y);
   for (int i = 0; i < rows * 2; i++) {
     const double r = (double)y[i] - (double)x[i];
@@ -159,8 +159,8 @@ static void plain_step(sb_task *task, int64_t k) {
   double loss = 0, part[SB_LANES] = {0}, sum = 0;
   sb_adam_step constants;
   sb_tape_load(task->tape, task->p);
-  for (int64_t at = 0; at < task->options->batch; at += SB_BLOCK)
-    probe(NULL, task, k, at, SB_BLOCK, &loss);
+  for (int64_t at = 0; at < task->options->batch; at += task->rows)
+    probe(NULL, task, k, at, task->rows, &loss);
   for (int64_t i = 0; i < task->net.size; i += SB_LANES)
     for (int j = 0; j < SB_LANES; j++) part[j] += (double)plain[i + j] * (double)plain[i + j];
   for (int j = 0; j < SB_LANES; j++) sum += part[j];
